@@ -1,0 +1,64 @@
+"""autograd_cnn: a tape that differentiates, draws, explains, fools and checks CNNs.
+
+>>> import autograd_cnn as ag
+>>> x = ag.tensor([1.0, 2.0, 3.0], requires_grad=True)
+>>> ag.sum(x * x).backward()
+>>> x.grad
+tensor([2., 4., 6.])
+"""
+
+from importlib import import_module
+from typing import Any
+
+from . import errors, kernels, ops, tree
+from .engine import detect_anomaly, gradients
+from .ops import *  # noqa: F403
+from .ops import __all__ as _operations
+from .primitive import TABLE, custom_primitive, override, register_rule
+from .tape import enable_grad, no_grad, observe
+from .tensor import Tensor, tensor
+from .transforms import checkpoint, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+
+__version__ = "0.1.0"
+
+# Imported on first use: each may ask for an optional dependency when it is used.
+_LAZY = ("attacks", "data", "explain", "graphs", "models", "nn", "optim", "testing", "train")
+_LAZY_NAMES = {"graph": "graphs", "save": "train", "load": "train"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return import_module(f"{__name__}.{name}")
+    if name in _LAZY_NAMES:
+        return getattr(import_module(f"{__name__}.{_LAZY_NAMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = [
+    "TABLE",
+    "Tensor",
+    "checkpoint",
+    "custom_primitive",
+    "detect_anomaly",
+    "enable_grad",
+    "errors",
+    "grad",
+    "gradients",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "kernels",
+    "no_grad",
+    "observe",
+    "ops",
+    "override",
+    "register_rule",
+    "tensor",
+    "tree",
+    "value_and_grad",
+    "vjp",
+    *_LAZY,
+    *_LAZY_NAMES,
+    *_operations,
+]

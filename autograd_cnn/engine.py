@@ -1,0 +1,317 @@
+"""Going backward: one loop over a heap of sequence numbers, no recursion.
+
+Rules are looked up here, when going backward, so one recorded tape can be run back under different
+rules. The contributions of a tensor's consumers are summed before its own rule sees them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from heapq import heappop, heappush
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from .errors import AnomalyError, RuleError, ShapeError, TapeError, shape_text
+from .kernels import provider_for
+from .primitive import TABLE, steps_of
+from .tape import Leaf, Node, Scope, caller_line, changed, node_of, observe
+from .tensor import Tensor
+
+
+def gradients(
+    outputs: Any, inputs: Any, seeds: Any = None, create_graph: bool = False
+) -> Any:
+    """Gradients of recorded outputs with respect to any recorded tensors.
+
+    Formula: Σ_k seeds_kᵀ ∂outputs_k/∂input, in each input's shape. `inputs` may be leaves or
+    intermediate tensors: the tape is cut there. One tensor gives one gradient, a list a list. A
+    seed defaults to 1 for a scalar output. An input that the outputs do not depend on gets zeros.
+    The tape is kept, so it can be run back again, under other rules (`override`) too; with
+    `create_graph` the result is itself recorded and can be differentiated.
+
+    >>> import autograd_cnn as ag
+    >>> x = ag.tensor([1.0, 2.0], requires_grad=True)
+    >>> hidden = x * x
+    >>> ag.gradients(ag.sum(hidden * hidden), [x, hidden])[1].numpy().tolist()
+    [2.0, 8.0]
+
+    Raises TapeError for an input that was not recorded, ShapeError for a seed that does not fit.
+    """
+    output_list = _as_list(outputs)
+    input_list = _as_list(inputs)
+    seed_list = _as_list(seeds) if seeds is not None else [None] * len(output_list)
+    if len(seed_list) != len(output_list):
+        raise ShapeError(f"{len(output_list)} outputs but {len(seed_list)} seeds")
+    for tensor in input_list:
+        if not isinstance(tensor, Tensor) or not tensor.requires_grad:
+            raise TapeError(
+                "a gradient was asked with respect to something that is not on the tape; "
+                "make it with ag.tensor(..., requires_grad=True)"
+            )
+    roots = [
+        (node_of(output), _seed(output, seed, create_graph))
+        for output, seed in zip(output_list, seed_list, strict=True)
+        if output.requires_grad
+    ]
+    targets = [node_of(tensor) for tensor in input_list]
+    found = run_backward(roots, targets, create_graph)
+    results = []
+    for tensor, node in zip(input_list, targets, strict=True):
+        gradient = found.get(node)
+        if gradient is None:
+            gradient = provider_for([tensor._data]).xp.zeros(tensor.shape, tensor.dtype)
+        results.append(gradient if isinstance(gradient, Tensor) else Tensor._make(gradient, None))
+    return results if isinstance(inputs, (list, tuple)) else results[0]
+
+
+def backward(tensor: Tensor, gradient: Any, create_graph: bool, retain_graph: bool) -> None:
+    """Add gradients to the `.grad` of every leaf that `tensor` depends on."""
+    if not tensor.requires_grad:
+        raise TapeError(
+            "backward() on a tensor that is not on the tape: none of its inputs has "
+            "requires_grad=True, or it was computed under no_grad()"
+        )
+    roots = [(node_of(tensor), _seed(tensor, gradient, create_graph))]
+    found = run_backward(roots, None, create_graph, free=not (retain_graph or create_graph))
+    for leaf, g in found.items():
+        owner = leaf.tensor() if isinstance(leaf, Leaf) else None
+        if owner is not None:
+            g = g if isinstance(g, Tensor) else Tensor._make(g, None)
+            owner.grad = g if owner.grad is None else owner.grad + g
+
+
+def run_backward(
+    roots: Iterable[tuple[Node, Any]],
+    targets: Iterable[Node] | None,
+    create_graph: bool = False,
+    free: bool = False,
+) -> dict[Node, Any]:
+    """The gradients that reach `targets` (None: every leaf), by node.
+
+    Gradients are arrays, or tensors when `create_graph`; `free` drops the kept values on the way.
+    """
+    wanted = None if targets is None else set(targets)
+    with changed(recording=create_graph) as context:
+        gradients: dict[Node, Any] = {}
+        heap: list[tuple[int, Node]] = []
+        for node, seed in roots:
+            _accumulate(gradients, heap, node, seed)
+        needed = None if wanted is None else _leading_to(wanted, gradients)
+        found: dict[Node, Any] = {}
+        while heap:
+            node = heappop(heap)[1]
+            g = gradients.pop(node)
+            if isinstance(node, Leaf) if wanted is None else node in wanted:
+                found[node] = g
+            if isinstance(node, Leaf):
+                continue
+            contributions = list(_pull(node, g, needed, create_graph, context.rules))
+            for observer in context.observers:
+                if hasattr(observer, "backward"):
+                    observer.backward(node, g, contributions)
+            for parent, contribution in contributions:
+                _accumulate(gradients, heap, parent, contribution)
+            if free:
+                node.kept = None
+        return found
+
+
+def _accumulate(gradients: dict, heap: list, node: Node, gradient: Any) -> None:
+    sofar = gradients.get(node)
+    if sofar is None:
+        gradients[node] = gradient
+        heappush(heap, (-node.sequence, node))
+    else:
+        gradients[node] = TABLE["add"](sofar, gradient)
+
+
+def _leading_to(targets: set[Node], roots: Iterable[Node]) -> set[Node]:
+    """The nodes between the roots and the targets: only their rules need to run."""
+    first = min((node.sequence for node in targets), default=0)
+    seen = set(roots)
+    stack = list(seen)
+    while stack:
+        for parent in stack.pop().parents:
+            if parent is not None and parent.sequence >= first and parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    needed = set(targets)
+    for node in sorted(seen, key=lambda node: node.sequence):
+        if not needed.isdisjoint(node.parents):
+            needed.add(node)
+    return needed
+
+
+def _pull(
+    node: Node, g: Any, needed: set[Node] | None, create_graph: bool, rules: Any
+) -> Iterator[tuple[Node, Any]]:
+    """Run the rules of one node: (parent, its gradient) for each input that wants one."""
+    if not create_graph:
+        yield from _contributions(node, g, node.values(), needed, rules)
+        return
+    scope = Scope(f"∂{node.name}", "backward", node.scope)
+    with changed(scope=scope):
+        yield from _contributions(node, g, lifted_values(node), needed, rules)
+
+
+def _contributions(
+    node: Node, g: Any, kept: Any, needed: set[Node] | None, rules: Any
+) -> Iterator[tuple[Node, Any]]:
+    attributes = node.attributes
+    overriding = rules.get(node.primitive.name) if rules else None
+    for position, rule, where in steps_of(node, overriding):
+        parent = node.parents[position]
+        if rule is None or parent is None or (needed is not None and parent not in needed):
+            continue
+        arguments = [
+            kept[place] if type(place) is int
+            else position if place == "position"
+            else attributes[place]
+            for place in where
+        ]  # fmt: skip
+        try:
+            gradient = rule.formula(g, *arguments)
+        except Exception as error:
+            raise RuleError(
+                f"{type(error).__name__}: {error} — in the backward rule of {node.name} for "
+                f"{_input_name(node, position)}, recorded at {node.line}"
+            ) from error
+        if gradient is not None:
+            yield parent, _fit(gradient, parent, node, position)
+
+
+def lifted_values(node: Node) -> list:
+    """The kept values of a node as tensors that stand where they stood on the tape."""
+    kept: list = list(node.values())
+    for slot, origin in node.plan.origins:
+        if origin < 0:
+            kept[slot] = Tensor._make(kept[slot], node)
+        elif node.primitive.variadic:
+            kept[slot] = tuple(
+                value if parent is None else Tensor._make(value, parent)
+                for value, parent in zip(kept[slot], node.parents, strict=True)
+            )
+        elif origin < len(node.parents) and node.parents[origin] is not None:
+            kept[slot] = Tensor._make(kept[slot], node.parents[origin])
+    return kept
+
+
+def _fit(gradient: Any, parent: Node, node: Node, position: int) -> Any:
+    """Give a contribution the shape and dtype of the input it belongs to.
+
+    An elementwise operation broadcasts its inputs, so its gradient is summed back.
+    """
+    if not hasattr(gradient, "dtype"):
+        gradient = np.asarray(gradient, parent.dtype)
+    if gradient.shape != parent.shape:
+        try:
+            joint = np.broadcast_shapes(gradient.shape, parent.shape)
+        except ValueError:
+            joint = None
+        if joint == gradient.shape and node.primitive.kind == "elementwise":
+            gradient = TABLE["sum_to"](gradient, shape=parent.shape)
+        elif joint == parent.shape:
+            gradient = TABLE["broadcast_to"](gradient, shape=parent.shape)
+        elif joint == gradient.shape and node.primitive.family == "custom":
+            gradient = TABLE["sum_to"](gradient, shape=parent.shape)
+        else:
+            raise RuleError(
+                f"the backward rule of {node.name} for {_input_name(node, position)} gave "
+                f"{shape_text(gradient.shape)} where the input is {shape_text(parent.shape)} "
+                f"(recorded at {node.line})"
+            )
+    if gradient.dtype != parent.dtype:
+        gradient = TABLE["astype"](gradient, dtype=parent.dtype)
+    return gradient
+
+
+def _input_name(node: Node, position: int) -> str:
+    if node.primitive.variadic:
+        return f"{node.primitive.inputs[0]}[{position}]"
+    return node.primitive.inputs[position]
+
+
+def _seed(output: Tensor, seed: Any, create_graph: bool) -> Any:
+    """The gradient to start from, checked against the output's shape."""
+    xp = provider_for([output._data]).xp
+    if seed is None:
+        if output.size != 1:
+            raise ShapeError(
+                f"an output of shape {shape_text(output.shape)} needs a seed (the gradient "
+                "to start from): only a scalar has the seed 1 by itself"
+            )
+        seed = xp.ones(output.shape, output.dtype)
+    if isinstance(seed, Tensor):
+        seed = seed if create_graph else seed._data
+    else:
+        seed = xp.asarray(seed, output.dtype)
+    if seed.shape != output.shape:
+        raise ShapeError(
+            f"the seed is {shape_text(seed.shape)}, the output is {shape_text(output.shape)}"
+        )
+    if seed.dtype != output.dtype:
+        seed = TABLE["astype"](seed, dtype=output.dtype)
+    return Tensor._make(seed, None) if create_graph and not isinstance(seed, Tensor) else seed
+
+
+def _as_list(value: Any) -> list:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+class AnomalyDetector:
+    """An observer that stops at the first NaN or infinity, forward or backward."""
+
+    def forward(self, primitive: Any, inputs: list, attributes: dict, ans: Any, node: Any) -> None:
+        count = _bad_count(ans)
+        if count and not any(_bad_count(value) for value in inputs):
+            line = node.line if node is not None else caller_line()
+            raise AnomalyError(
+                f"{primitive.name} made {count} NaN or infinite of {ans.size} values, forward, "
+                f"at {line}"
+            )
+
+    def backward(self, node: Node, g: Any, contributions: list) -> None:
+        for parent, contribution in contributions:
+            count = _bad_count(contribution)
+            if count:
+                position = node.parents.index(parent)
+                raise AnomalyError(
+                    f"the backward rule of {node.name} for {_input_name(node, position)} made "
+                    f"{count} NaN or infinite of {contribution.size} values; {node.name} was "
+                    f"recorded at {node.line}"
+                )
+
+
+def _bad_count(value: Any) -> int:
+    if isinstance(value, Tensor):
+        value = value._data
+    if isinstance(value, float):
+        return int(not isfinite(value))
+    if not hasattr(value, "dtype") or value.dtype.kind not in "fc":
+        return 0
+    xp = provider_for([value]).xp
+    return int(value.size - xp.count_nonzero(xp.isfinite(value)))
+
+
+@contextmanager
+def detect_anomaly() -> Iterator[None]:
+    """Stop at the first operation, forward or backward, that makes a NaN or an infinity.
+
+    >>> import numpy as np, autograd_cnn as ag
+    >>> x = ag.tensor([0.0], requires_grad=True)
+    >>> with np.errstate(divide="ignore"), ag.detect_anomaly():
+    ...     try:
+    ...         ag.log(x)
+    ...     except ag.errors.AnomalyError as error:
+    ...         print(str(error)[:40])
+    log made 1 NaN or infinite of 1 values, 
+
+    Raises AnomalyError with the operation's name and the user's line.
+    """
+    with observe(AnomalyDetector()):
+        yield
+
+

@@ -1,0 +1,90 @@
+"""Kernels: arrays in, arrays out. This page picks the provider that fits the arrays.
+
+Providers: `numpy` (the default on the CPU), `generic` (the shared code on NumPy), `reference` (plain
+loops, the oracle of the tests) and `cupy` (CuPy arrays). Nothing imports CuPy until asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from ..errors import DeviceError
+from .base import Kernels
+from .devices import device_of, is_cupy
+
+__all__ = ["Kernels", "explain", "provider", "provider_for", "use"]
+
+_cpu: ContextVar[Kernels | None] = ContextVar("cpu_kernels", default=None)
+
+
+@cache
+def provider(name: str) -> Kernels:
+    """The provider called `name`: numpy, generic, reference or cupy."""
+    if name == "numpy":
+        from .numpy import NumpyKernels
+
+        return NumpyKernels(np)
+    if name == "generic":
+        return Kernels(np)
+    if name == "reference":
+        from .reference import ReferenceKernels
+
+        return ReferenceKernels(np)
+    if name == "cupy":
+        from .cupy import CupyKernels, cupy_module
+
+        return CupyKernels(cupy_module())
+    raise ValueError(f"no kernel provider {name!r}: use numpy, generic, reference or cupy")
+
+
+_DEFAULT = provider("numpy")
+
+
+@contextmanager
+def use(name: str) -> Iterator[Kernels]:
+    """Run the CPU operations inside the block with the provider `name`.
+
+    >>> import autograd_cnn as ag
+    >>> with ag.kernels.use("reference"):
+    ...     float(ag.sum(ag.tensor([1.0, 2.0])))
+    3.0
+    """
+    chosen = provider(name)
+    token = _cpu.set(chosen)
+    try:
+        yield chosen
+    finally:
+        _cpu.reset(token)
+
+
+def provider_for(arrays: Iterable[Any]) -> Kernels:
+    """The provider that fits the arrays; DeviceError where they live on different devices."""
+    for array in arrays:
+        if type(array) is not np.ndarray and is_cupy(array):
+            _require_one_device(arrays)
+            return provider("cupy")
+    return _cpu.get() or _DEFAULT
+
+
+def _require_one_device(arrays: Iterable[Any]) -> None:
+    devices = [device_of(array) for array in arrays if getattr(array, "ndim", 0)]
+    if len(set(devices)) > 1:
+        raise DeviceError(
+            f"operands on different devices: {', '.join(devices)}; move them with .to(device)"
+        )
+
+
+def explain(kernel: str, *arrays: Any, **attributes: Any) -> str:
+    """Say which code would run `kernel` on these arrays, and why.
+
+    >>> import numpy as np, autograd_cnn as ag
+    >>> ag.kernels.explain("exp", np.ones(3))
+    'exp: elementwise.ElementwiseKernels'
+    """
+    return provider_for(arrays).explain(kernel, *arrays, **attributes)

@@ -1,0 +1,145 @@
+"""Matrix products: matmul, the fully connected layer, einsum."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from ..errors import DTypeError, ShapeError, shape_text
+from ..primitive import declare, multilinear
+from .reduce import broadcast_to, reshape, sum_to
+from .reduce import sum as sum_
+from .shape import swapaxes
+
+_matmul = multilinear(
+    "matmul",
+    x=lambda g, y, x_shape: sum_to(_product(g, swapaxes(y, -1, -2)), x_shape),
+    y=lambda g, x, y_shape: sum_to(_product(swapaxes(x, -1, -2), g), y_shape),
+    family="parameterised",
+    cost=lambda ans, x, y: prod(ans) * x[-1],
+    tex=r"{x} {y}",
+)
+
+
+def _linear_weight(g: Any, x: Any) -> Any:
+    """gᵀ·x, over every sample."""
+    rows, inputs = reshape(g, (-1, g.shape[-1])), reshape(x, (-1, x.shape[-1]))
+    return _product(swapaxes(rows, 0, 1), inputs)
+
+
+_linear = multilinear(
+    "linear",
+    x=lambda g, w: _product(g, w),
+    w=_linear_weight,
+    b=lambda g: sum_(g, tuple(range(g.ndim - 1))),
+    family="parameterised",
+    cost=lambda ans, x, w, b=None: prod(ans) * w[1],
+    tex=r"{x} {w}^T + {b}",
+)
+
+
+def _einsum_rule(g: Any, x: tuple, x_shapes: tuple, position: int, subscripts: str) -> Any:
+    """The einsum with this operand and the output exchanged.
+
+    An index that stands in this operand alone was summed: its gradient is the same at each entry.
+    """
+    inputs, output = subscripts.split("->")
+    terms = inputs.split(",")
+    mine = terms[position]
+    others = [(t, v) for i, (t, v) in enumerate(zip(terms, x, strict=True)) if i != position]
+    known = set(output).union(*(set(term) for term, _ in others))
+    present = "".join(c for c in mine if c in known)
+    equation = ",".join([output, *(term for term, _ in others)]) + "->" + present
+    reduced = _einsum(g, *(value for _, value in others), subscripts=equation)
+    shape = x_shapes[position]
+    return broadcast_to(
+        reshape(reduced, tuple(n if c in known else 1 for c, n in zip(mine, shape, strict=True))),
+        shape,
+    )
+
+
+_einsum = declare("einsum", kind="multilinear", x=_einsum_rule, family="parameterised")
+
+
+def _product(x: Any, y: Any) -> Any:
+    return _matmul(x, y)
+
+
+def matmul(x: Any, y: Any) -> Any:
+    """The matrix product x·y, batched and broadcast over leading axes, as in NumPy.
+
+    A vector on the left is a row, one on the right a column. Raises ShapeError with both shapes
+    when the inner lengths differ.
+    """
+    if not x.ndim or not y.ndim:
+        raise ShapeError("matmul needs vectors or matrices; multiply by a scalar with *")
+    left, right = x.ndim == 1, y.ndim == 1
+    if x.shape[-1] != y.shape[0 if right else -2]:
+        raise ShapeError(
+            f"matmul: {shape_text(x.shape)} times {shape_text(y.shape)}: the inner lengths "
+            f"{x.shape[-1]} and {y.shape[0 if right else -2]} differ"
+        )
+    x = reshape(x, (1, *x.shape)) if left else x
+    y = reshape(y, (*y.shape, 1)) if right else y
+    ans = _product(x, y)
+    if left or right:
+        shape = ans.shape[:-2] + (() if left else ans.shape[-2:-1])
+        ans = reshape(ans, shape + (() if right else ans.shape[-1:]))
+    return ans
+
+
+def linear(x: Any, w: Any, b: Any = None) -> Any:
+    """The fully connected layer x·wᵀ + b: x …×in, w out×in, b out.
+
+    >>> import autograd_cnn as ag
+    >>> w, x = ag.tensor([[1.0, 2.0], [3.0, 4.0]]), ag.tensor([1.0, 1.0])
+    >>> ag.linear(x, w).numpy().tolist()
+    [3.0, 7.0]
+
+    Raises ShapeError with the shapes when they do not fit.
+    """
+    if w.ndim != 2 or not x.ndim or x.shape[-1] != w.shape[1]:
+        raise ShapeError(
+            f"linear: input {shape_text(x.shape)} ends in {x.shape[-1] if x.ndim else 'nothing'}, "
+            f"weights {shape_text(w.shape)} take {w.shape[-1] if w.ndim else 'nothing'}"
+        )
+    if b is not None and tuple(b.shape) != (w.shape[0],):
+        raise ShapeError(f"linear: bias {shape_text(b.shape)} for {w.shape[0]} outputs")
+    return _linear(x, w, b)
+
+
+def einsum(subscripts: str, *operands: Any) -> Any:
+    """Einstein's summation, as in NumPy, with the subscripts written out (no ellipsis).
+
+    >>> import autograd_cnn as ag
+    >>> float(ag.einsum("i,i->", ag.tensor([1.0, 2.0]), ag.tensor([3.0, 4.0])))
+    11.0
+
+    Raises ShapeError for subscripts that do not fit, that repeat an index in one operand, or that
+    use an ellipsis.
+    """
+    text = subscripts.replace(" ", "")
+    if "..." in text:
+        raise ShapeError("einsum: write the subscripts out, an ellipsis is not supported")
+    if "->" not in text:
+        letters = text.replace(",", "")
+        text += "->" + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
+    inputs, output = text.split("->")
+    terms = inputs.split(",")
+    if len(terms) != len(operands):
+        raise ShapeError(f"einsum: {text} has {len(terms)} terms for {len(operands)} operands")
+    lengths: dict[str, int] = {}
+    for term, operand in zip(terms, operands, strict=True):
+        if not hasattr(operand, "shape"):
+            raise DTypeError(f"einsum needs arrays or tensors, not {type(operand).__name__}")
+        if len(term) != len(operand.shape) or len(set(term)) != len(term):
+            raise ShapeError(
+                f"einsum: term {term} needs one different index for each of the "
+                f"{len(operand.shape)} axes of {shape_text(operand.shape)}"
+            )
+        for index, n in zip(term, operand.shape, strict=True):
+            if lengths.setdefault(index, n) != n:
+                raise ShapeError(f"einsum: index {index} is {lengths[index]} and {n} long")
+    if not set(output) <= set(lengths) or len(set(output)) != len(output):
+        raise ShapeError(f"einsum: output {output} of {inputs}")
+    return _einsum(*operands, subscripts=text)

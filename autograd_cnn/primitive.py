@@ -1,0 +1,367 @@
+"""The table of primitives: one declaration an operation, and what everything else reads from it.
+
+A declaration names a kernel and gives one gradient formula per input. The parameter names of a
+formula say what the tape keeps: `g` (always first) is the incoming gradient, `ans` the output, an
+input's name its value, `<input>_shape` its shape, and any other name an extra output of the kernel
+or an attribute. Nothing else is kept alive.
+
+    exp = elementwise("exp", x=lambda g, ans: g * ans)
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from .errors import RuleError, TapeError
+from .kernels import Kernels, provider_for
+from .tape import Node, changed, current, node_of
+from .tensor import Tensor
+
+Formula = Callable[..., Any]
+
+TABLE: dict[str, Primitive] = {}
+RULE_SETS: dict[str, dict[str, Any]] = {}
+
+
+class Rule:
+    """A gradient formula and the names that it reads."""
+
+    __slots__ = ("formula", "reads")
+
+    def __init__(self, formula: Formula) -> None:
+        names = list(inspect.signature(formula).parameters)
+        if not names or names[0] != "g":
+            raise RuleError(f"the first parameter of a rule is g, the incoming gradient: {names}")
+        self.formula = formula
+        self.reads = tuple(names[1:])
+
+
+class Plan:
+    """What to keep, and which rules to run, when the inputs at `positions` are tracked."""
+
+    __slots__ = ("index", "origins", "shapes", "steps", "values")
+
+    def __init__(self, primitive: Primitive, positions: list[int], overriding: Mapping) -> None:
+        rules = [(position, primitive.rule(position)) for position in positions]
+        reads = {name for _, rule in rules if rule for name in rule.reads}
+        reads |= {name for rule in overriding.values() for name in rule.reads}
+        values = {n: k for n, k in primitive.values.items() if n in reads}
+        shapes = {n: k for n, k in primitive.shapes.items() if n in reads}
+        self.values, self.shapes = tuple(values.values()), tuple(shapes.values())
+        self.index = {name: slot for slot, name in enumerate((*values, *shapes))}
+        # slot → the input it holds, or −1 for the answer: what becomes a tensor again
+        self.origins = tuple(
+            (slot, k - 1) for slot, k in enumerate(self.values) if k <= len(primitive.inputs)
+        )
+        self.steps = tuple(
+            (position, rule, self.locate(rule) if rule else ()) for position, rule in rules
+        )
+
+    def locate(self, rule: Rule) -> tuple[int | str, ...]:
+        """Where each name that a rule reads is found: a slot of the kept, or an attribute."""
+        return tuple(self.index.get(name, name) for name in rule.reads)
+
+
+class Primitive:
+    """One differentiable operation.
+
+    Fields: `kind` (elementwise, linear, multilinear or opaque: how forward mode and the adjoint
+    test are derived), `family` (its colour in drawings), `extras` (further outputs of the kernel),
+    `branch` (which piece of a piecewise operation was taken, to find kinks), `cost`
+    (multiplications, from shapes), `window` (its sliding window, for receptive fields), `tex`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        rules: Mapping[str, Formula | None],
+        *,
+        kind: str = "opaque",
+        family: str = "elementwise",
+        kernel: str | Formula | None = None,
+        extras: tuple[str, ...] = (),
+        branch: Formula | None = None,
+        cost: Formula | None = None,
+        window: Formula | None = None,
+        tex: str | None = None,
+    ) -> None:
+        self.name, self.kind, self.family, self.extras = name, kind, family, extras
+        self.branch, self.cost, self.window, self.tex = branch, cost, window, tex
+        self.kernel = name if kernel is None else kernel
+        self.function = self.kernel if callable(self.kernel) else None
+        self._read_signature(self.function or getattr(Kernels, str(self.kernel)))
+        unknown = set(rules) - set(self.inputs)
+        if unknown:
+            raise RuleError(f"{name}: rules for {sorted(unknown)}, but its inputs are {self.inputs}")
+        self.rules = {n: Rule(f) if f is not None else None for n, f in rules.items()}
+        self.values = {n: k for k, n in enumerate(("ans", *self.inputs, *extras))}
+        suffix = "_shapes" if self.variadic else "_shape"
+        self.shapes = {n + suffix: k for k, n in enumerate(self.inputs)}
+        self._check_reads()
+        self.differentiable = self._mask(self.rules)
+        self.plans: dict[tuple[int, int], Plan] = {}
+
+    def _read_signature(self, kernel: Callable) -> None:
+        parameters = [p for p in inspect.signature(kernel).parameters.values() if p.name != "self"]
+        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        self.inputs = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
+        self.attributes = tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
+
+    def _check_reads(self) -> None:
+        known = {*self.values, *self.shapes, *self.attributes}
+        known |= {"position"} if self.variadic else set()
+        for name, rule in self.rules.items():
+            unknown = set(rule.reads) - known if rule else set()
+            if unknown:
+                raise RuleError(f"{self.name}: the rule of {name} reads {sorted(unknown)}; "
+                                f"it can read {sorted(known)}")  # fmt: skip
+
+    def rule(self, position: int) -> Rule | None:
+        """The rule of the input at a position; None where it has no gradient."""
+        return self.rules.get(self.inputs[0 if self.variadic else position])
+
+    def _mask(self, rules: Mapping) -> int:
+        """The inputs that have a rule, as bits; every bit for a variadic primitive."""
+        positions = [i for i, name in enumerate(self.inputs) if rules.get(name) is not None]
+        return -1 if self.variadic and positions else sum(1 << i for i in positions)
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}({', '.join(self.inputs)})>"
+
+    def __call__(self, *inputs: Any, **attributes: Any) -> Any:
+        return self.apply(inputs, attributes)[0]
+
+    def apply(self, inputs: tuple, attributes: dict[str, Any]) -> tuple[Any, tuple]:
+        """Run on arrays or tensors: the answer, and the kernel's extra outputs.
+
+        Arrays in, arrays out; a tensor anywhere among the inputs makes a tensor, recorded if the
+        tensor is tracked.
+        """
+        arrays, mask, bit, lifted = [], 0, 1, False
+        for value in inputs:
+            if isinstance(value, Tensor):
+                lifted = True
+                arrays.append(value._data)
+                if value._tracked:
+                    mask |= bit
+            else:
+                arrays.append(value)
+            bit += bit
+        if not lifted:
+            arrays = _as_arrays(arrays)
+        kernel = self.function or getattr(provider_for(arrays), self.kernel)  # type: ignore[arg-type]
+        ans, extras = kernel(*arrays, **attributes), ()
+        if self.extras:
+            ans, *extras = ans
+        if not lifted:
+            return ans, tuple(extras)
+        if isinstance(ans, np.generic):
+            ans = np.asarray(ans)
+        context, node = current(), None
+        if mask and context.recording:
+            node = self._record(inputs, arrays, attributes, ans, extras, mask, context)
+        for observer in context.observers:
+            if hasattr(observer, "forward"):
+                observer.forward(self, arrays, attributes, ans, node)
+        return Tensor._make(ans, node), tuple(extras)
+
+    def _record(self, inputs, arrays, attributes, ans, extras, mask, context) -> Node | None:
+        overriding = context.rules.get(self.name) if context.rules else None
+        mask &= self.differentiable | (self._mask(overriding) if overriding else 0)
+        if not mask:
+            return None
+        plan = self._plan(mask, len(inputs), overriding)
+        values = (ans, tuple(arrays)) if self.variadic else (ans, *arrays, *extras)
+        kept: Any = tuple([values[k] for k in plan.values])
+        if plan.shapes:
+            kept += self._input_shapes(plan, arrays)
+        parents = tuple([node_of(v) if isinstance(v, Tensor) else None for v in inputs])
+        if context.checkpoint is not None:
+            kept = context.checkpoint.keep(self, kept, parents)
+        return Node(self, parents, attributes, plan, kept, ans, context.scope)
+
+    def _plan(self, mask: int, count: int, overriding: Mapping | None) -> Plan:
+        plan = None if overriding else self.plans.get((mask, count))
+        if plan is None:
+            positions = [i for i in range(count) if mask >> i & 1]
+            plan = Plan(self, positions, overriding or {})
+            if not overriding:
+                self.plans[mask, count] = plan
+        return plan
+
+    def _input_shapes(self, plan: Plan, arrays: list) -> tuple:
+        if self.variadic:
+            return (tuple([np.shape(a) for a in arrays]),)
+        return tuple([np.shape(arrays[k]) for k in plan.shapes])
+
+
+def declare(name: str, *, kind: str, **options: Any) -> Primitive:
+    """Add a primitive to the table; keyword arguments that are not options are rules."""
+    fields = ("family", "kernel", "extras", "branch", "cost", "window", "tex")
+    settings = {key: options.pop(key) for key in fields if key in options}
+    if name in TABLE:
+        raise RuleError(f"a primitive named {name} is in the table already")
+    TABLE[name] = Primitive(name, options, kind=kind, **settings)
+    return TABLE[name]
+
+
+def elementwise(name: str, **options: Any) -> Primitive:
+    """Declare a primitive whose every output depends on one entry of each (broadcast) input."""
+    return declare(name, kind="elementwise", **options)
+
+
+def linear(name: str, **options: Any) -> Primitive:
+    """Declare a primitive that is linear in its one differentiable input."""
+    return declare(name, kind="linear", **options)
+
+
+def multilinear(name: str, **options: Any) -> Primitive:
+    """Declare a primitive linear in each of its inputs; optional ones (None) are added terms."""
+    return declare(name, kind="multilinear", **options)
+
+
+def opaque(name: str, **options: Any) -> Primitive:
+    """Declare any other primitive; its forward mode is two backward passes."""
+    return declare(name, kind="opaque", **options)
+
+
+def custom_primitive(name: str, function: Formula, **rules: Formula | None) -> Primitive:
+    """Make a differentiable operation of your own from a function of arrays, in one line.
+
+    Parameters of `function` before `*` are inputs, after it attributes. Each rule is the gradient
+    formula of one input; its parameter names say what the tape keeps. A rule written with
+    `ag` operations and operators can itself be differentiated, to any order.
+
+    >>> import autograd_cnn as ag
+    >>> cube = ag.custom_primitive("cube", lambda x: x**3, x=lambda g, x: g * 3 * x**2)
+    >>> float(ag.grad(ag.grad(cube))(ag.tensor(2.0)))
+    12.0
+
+    Raises RuleError for a rule of an unknown input or one that reads an unknown name.
+    """
+    if name in TABLE:
+        raise RuleError(f"{name} is a built-in primitive; give your own another name")
+    return Primitive(name, rules, kernel=function, family="custom")
+
+
+class fused:  # noqa: N801 - reads as the decorator it is
+    """A kernel with a decomposition: fast on arrays, its decomposition on tensors.
+
+    A recorded call runs the decomposition's public operations instead of the kernel, so that its
+    own derivatives are right to any order without being written by hand.
+    """
+
+    def __init__(self, decomposition: Formula) -> None:
+        self.decomposition = decomposition
+        self.__doc__, self.name = decomposition.__doc__, decomposition.__name__
+
+    def __call__(self, *inputs: Any, **attributes: Any) -> Any:
+        if any(isinstance(value, Tensor) for value in inputs):
+            return self.decomposition(*inputs, **attributes)
+        return getattr(provider_for(inputs), self.name)(*inputs, **attributes)
+
+
+def register_rule(name: str, rules: Mapping[str, Any]) -> None:
+    """Name a set of backward rules, for `override`.
+
+    `rules` maps a primitive's name to a formula (for its first input) or to {input: formula}.
+
+    >>> import autograd_cnn as ag
+    >>> ag.register_rule("straight_through", {"sign": lambda g: g})
+    >>> x = ag.tensor([0.3, -2.0], requires_grad=True)
+    >>> with ag.override("straight_through"):
+    ...     ag.gradients(ag.sum(ag.sign(x)), x).numpy().tolist()
+    [1.0, 1.0]
+    """
+    RULE_SETS[name] = {target: _as_rules(target, rule) for target, rule in rules.items()}
+
+
+@contextmanager
+def override(rules: str | Mapping[str, Any] | None = None, /, **named: str) -> Iterator[None]:
+    """Go backward under other rules inside the block; the tape stays as it was recorded.
+
+    `override(relu="guided")` takes one primitive's rule from a registered set,
+    `override("guided")` takes the whole set, and `override({"relu": formula})` gives formulas
+    directly. Built-in sets: "guided" (Springenberg et al. 2015), "deconvnet" (Zeiler and Fergus
+    2014) and "redirected" (Olah et al. 2017).
+
+    >>> import autograd_cnn as ag
+    >>> x = ag.tensor([1.0, 2.0], requires_grad=True)
+    >>> y = ag.sum(ag.relu(x) * ag.tensor([3.0, -3.0]))
+    >>> with ag.override(relu="guided"):
+    ...     ag.gradients(y, x).numpy().tolist()
+    [3.0, 0.0]
+
+    A rule that reads a value the tape did not keep raises TapeError when going backward; record
+    under the same override and it is kept. Raises RuleError for names that are not known.
+    """
+    chosen: dict[str, Any] = {}
+    if isinstance(rules, str):
+        chosen |= _rule_set(rules)
+    elif rules is not None:
+        chosen |= {target: _as_rules(target, rule) for target, rule in rules.items()}
+    for target, name in named.items():
+        available = _rule_set(name)
+        if target not in available:
+            raise RuleError(f'"{name}" has no rule for {target}, only for {sorted(available)}')
+        chosen[target] = available[target]
+    with changed(rules={**current().rules, **chosen}):
+        yield
+
+
+def _rule_set(name: str) -> dict[str, Any]:
+    if name not in RULE_SETS:
+        raise RuleError(f'no rules are named "{name}"; registered: {sorted(RULE_SETS)}')
+    return RULE_SETS[name]
+
+
+def _as_rules(target: str, rule: Any) -> dict[str, Rule]:
+    """One formula, or {input: formula}, as {input: Rule}."""
+    formulas = rule if isinstance(rule, Mapping) else {None: rule}
+    inputs = TABLE[target].inputs if target in TABLE else None
+    result = {}
+    for name, formula in formulas.items():
+        key = name or (inputs[0] if inputs else "x")
+        if inputs is not None and key not in inputs:
+            raise RuleError(f"{target} has inputs {inputs}, none is named {key}")
+        result[key] = formula if isinstance(formula, Rule) else Rule(formula)
+    return result
+
+
+def steps_of(node: Node, overriding: Mapping[str, Rule] | None) -> tuple:
+    """(input position, rule, where its reads are) for each tracked input of a node.
+
+    TapeError when an overriding rule reads a value that the tape did not keep.
+    """
+    primitive, plan = node.primitive, node.plan
+    if not overriding:
+        return plan.steps
+    steps = []
+    for position, rule, where in plan.steps:
+        replacement = overriding.get(primitive.inputs[0 if primitive.variadic else position])
+        if replacement is not None:
+            rule, where = replacement, plan.locate(replacement)
+            missing = {place for place in where if isinstance(place, str)}
+            missing -= {*primitive.attributes, "position"}
+            if missing:
+                raise TapeError(
+                    f"the rule for {primitive.name} reads {', '.join(sorted(missing))}, which the "
+                    f"tape did not keep (recorded at {node.line}); record inside the same override"
+                )
+        steps.append((position, rule, where))
+    return tuple(steps)
+
+
+def _as_arrays(values: list) -> list:
+    """Lists and lone Python numbers as arrays; numbers beside an array stay weakly typed."""
+    if type(values[0]) is np.ndarray:
+        return values
+    values = [np.asarray(v) if isinstance(v, (list, tuple)) else v for v in values]
+    if any(hasattr(value, "dtype") for value in values):
+        return values
+    return [np.asarray(v) if isinstance(v, (int, float, complex)) else v for v in values]

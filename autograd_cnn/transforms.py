@@ -1,0 +1,393 @@
+"""Functions to functions: gradients, products with Jacobians, second derivatives, checkpoints.
+
+Arguments may be tensors, arrays, numbers or nested containers of them; results have the same
+structure. Every transform nests in every other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from . import tree
+from .engine import _fit, gradients, lifted_values
+from .errors import DTypeError, ShapeError, TapeError, shape_text
+from .primitive import TABLE
+from .tape import Deferred, Leaf, Node, changed, current, node_of
+from .tensor import Tensor, tensor
+
+
+def grad(f: Callable, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable:
+    """The function that computes the gradient of a scalar-valued `f`.
+
+    With respect to the argument (or a tuple of them) at `argnums`. With `has_aux`, `f` returns
+    (value, anything) and the result is (gradient, anything).
+
+    >>> import autograd_cnn as ag
+    >>> float(ag.grad(lambda x: x**3)(2.0))
+    12.0
+
+    Raises ShapeError when `f` does not return a scalar.
+    """
+    both = value_and_grad(f, argnums, has_aux)
+
+    @wraps(f)
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        value, result = both(*args, **kwargs)
+        return (result, value[1]) if has_aux else result
+
+    return gradient
+
+
+def value_and_grad(
+    f: Callable, argnums: int | tuple[int, ...] = 0, has_aux: bool = False
+) -> Callable:
+    """The function that computes (value, gradient) of a scalar-valued `f`. See `grad`."""
+
+    def both(*args: Any, **kwargs: Any) -> Any:
+        run = _Run(f, args, kwargs, argnums)
+        value = run.output[0] if has_aux else run.output
+        if not isinstance(value, Tensor) or value.size != 1:
+            what = shape_text(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            raise ShapeError(f"grad needs a function with a scalar value, this one gave {what}")
+        found = gradients([value], run.inputs, [None], create_graph=run.nested)
+        result = run.rebuild(found)
+        value = run.release(value)
+        return ((value, run.release(run.output[1])) if has_aux else value), result
+
+    return both
+
+
+def vjp(f: Callable, *args: Any) -> tuple[Any, Callable]:
+    """f(*args), and the function from a cotangent v of the output to vᵀJ for every argument.
+
+    >>> import autograd_cnn as ag
+    >>> y, pull = ag.vjp(lambda x: x * x, ag.tensor([1.0, 2.0]))
+    >>> pull(ag.tensor([1.0, 10.0]))[0].numpy().tolist()
+    [2.0, 40.0]
+    """
+    run = _Run(f, args, {}, tuple(range(len(args))))
+    outputs = [leaf for leaf in tree.leaves(run.output) if isinstance(leaf, Tensor)]
+
+    def pull(cotangent: Any) -> Any:
+        seeds = list(tree.leaves(cotangent))
+        return run.rebuild(
+            gradients(outputs, run.inputs, seeds, create_graph=run.nested or current().nested)
+        )
+
+    return run.release(run.output), pull
+
+
+def jvp(f: Callable, primals: tuple, tangents: tuple) -> tuple[Any, Any]:
+    """f(*primals), and its directional derivative J·tangents, in forward mode.
+
+    The rules come from the same table: an elementwise formula is its own transpose, a linear
+    operation is applied to the tangent, anything else is transposed twice.
+
+    >>> import autograd_cnn as ag
+    >>> y, t = ag.jvp(lambda x: x * x, (ag.tensor([1.0, 2.0]),), (ag.tensor([1.0, 10.0]),))
+    >>> t.numpy().tolist()
+    [2.0, 40.0]
+
+    Raises ShapeError when a tangent does not have its primal's shape.
+    """
+    run = _Run(f, tuple(primals), {}, tuple(range(len(primals))))
+    directions = [_lift(leaf) for leaf in tree.leaves(list(tangents))]
+    if [t.shape for t in directions] != [x.shape for x in run.inputs]:
+        raise ShapeError(
+            f"tangents {[shape_text(t.shape) for t in directions]} for primals "
+            f"{[shape_text(x.shape) for x in run.inputs]}"
+        )
+    nested = run.nested or any(t.requires_grad for t in directions)
+    found = {
+        node_of(x): t if t.dtype == x.dtype else t.astype(x.dtype)
+        for x, t in zip(run.inputs, directions, strict=True)
+    }
+    outputs, rebuild = tree.flatten(run.output)
+    with changed(recording=nested, nested=nested):
+        _push_all(found, [node_of(y) for y in outputs if isinstance(y, Tensor)])
+        results = [
+            found.get(node_of(y)) or Tensor(np.zeros(y.shape, y.dtype))
+            if isinstance(y, Tensor) else None
+            for y in outputs
+        ]  # fmt: skip
+    return run.release(run.output), rebuild(results)
+
+
+def jacobian(f: Callable, argnums: int = 0) -> Callable:
+    """The function that computes the whole Jacobian, shaped output + input.
+
+    >>> import autograd_cnn as ag
+    >>> ag.jacobian(lambda x: x * x)(ag.tensor([1.0, 2.0])).numpy().tolist()
+    [[2.0, 0.0], [0.0, 4.0]]
+    """
+
+    def whole(*args: Any, **kwargs: Any) -> Any:
+        run = _Run(f, args, kwargs, argnums)
+        if not isinstance(run.output, Tensor) or len(run.inputs) != 1:
+            raise DTypeError("jacobian needs one tensor in and one tensor out")
+        (x,), y = run.inputs, run.output
+        rows = []
+        for place in range(y.size):
+            seed = np.zeros(y.size, y.dtype)
+            seed[place] = 1
+            rows.append(gradients(y, x, Tensor(seed.reshape(y.shape)), create_graph=run.nested))
+        if not rows:
+            return Tensor(np.zeros(y.shape + x.shape, x.dtype))
+        with changed(recording=run.nested):
+            return _stacked(rows).reshape(y.shape + x.shape)
+
+    return whole
+
+
+def hessian(f: Callable, argnums: int = 0) -> Callable:
+    """The function that computes the matrix of second derivatives of a scalar-valued `f`.
+
+    >>> import autograd_cnn as ag
+    >>> ag.hessian(lambda x: x[0] * x[0] * x[1])(ag.tensor([1.0, 2.0])).numpy().tolist()
+    [[4.0, 2.0], [2.0, 0.0]]
+    """
+    return jacobian(grad(f, argnums), argnums)
+
+
+def hvp(f: Callable, x: Any, v: Any) -> Any:
+    """The Hessian of a scalar-valued `f` at x, times v, without forming it: forward over reverse.
+
+    >>> import autograd_cnn as ag
+    >>> ag.hvp(lambda x: (x**3).sum(), ag.tensor([1.0, 2.0]), ag.tensor([1.0, 1.0])).tolist()
+    [6.0, 12.0]
+    """
+    return jvp(grad(f), (x,), (v,))[1]
+
+
+def checkpoint(f: Callable) -> Callable:
+    """`f` with its recorded values dropped, and computed again when going backward.
+
+    Memory for time (Chen et al. 2016, "Training deep nets with sublinear memory cost"): the tape
+    keeps the arguments only. The second run draws the same random seeds as the first.
+
+    >>> import autograd_cnn as ag
+    >>> x = ag.tensor(0.5, requires_grad=True)
+    >>> ag.checkpoint(lambda x: ag.tanh(ag.exp(x)))(x).backward()
+    >>> round(float(x.grad), 4)
+    0.2261
+
+    Going backward raises TapeError when a parameter that `f` read has changed since.
+    """
+
+    @wraps(f)
+    def checkpointed(*args: Any, **kwargs: Any) -> Any:
+        if not current().recording:
+            return f(*args, **kwargs)
+        region = _Checkpoint(f, args, kwargs)
+        with changed(checkpoint=region):
+            return f(*args, **kwargs)
+
+    return checkpointed
+
+
+class _Run:
+    """One recorded call of a function, with fresh variables for some of its arguments."""
+
+    def __init__(self, f: Callable, args: tuple, kwargs: dict, argnums: int | tuple) -> None:
+        numbers = argnums if isinstance(argnums, tuple) else (argnums,)
+        for number in numbers:
+            if not -len(args) <= number < len(args):
+                raise ShapeError(f"argnums {number}, but {len(args)} positional arguments")
+        numbers = tuple(number % len(args) for number in numbers)
+        self.single = not isinstance(argnums, tuple)
+        values, self.put_back = tree.flatten([args[number] for number in numbers])
+        lifted = [_lift(value) for value in values]
+        self.nested = current().nested or any(value.requires_grad for value in lifted)
+        with changed(recording=True, nested=True):
+            self.inputs = [_variable(value) for value in lifted]
+            arguments = list(args)
+            for number, value in zip(numbers, self.put_back(self.inputs), strict=True):
+                arguments[number] = value
+            self.output = f(*arguments, **kwargs)
+
+    def rebuild(self, found: list[Tensor]) -> Any:
+        """Gradients in the structure of the arguments they belong to."""
+        result = self.put_back(found)
+        return result[0] if self.single else tuple(result)
+
+    def release(self, output: Any) -> Any:
+        """The output off the tape, unless an outer transform still needs it there."""
+        if self.nested:
+            return output
+        return tree.map_leaves(lambda v: v.detach() if isinstance(v, Tensor) else v, output)
+
+
+def _lift(value: Any) -> Tensor:
+    value = value if isinstance(value, Tensor) else tensor(value)
+    if value.dtype.kind not in "fc" and value.dtype.name != "bfloat16":
+        raise DTypeError(f"only floating-point arguments have gradients, this one is {value.dtype}")
+    return value
+
+
+def _variable(value: Tensor) -> Tensor:
+    """A new variable with a value: distinct from it, but connected to it on the tape."""
+    if value.requires_grad:
+        return TABLE["identity"](value)
+    return Tensor(value._data, requires_grad=True, name=value.name)
+
+
+def _push_all(found: dict[Node, Tensor], outputs: list[Node]) -> None:
+    """Carry tangents forward along the tape, in the order it was recorded."""
+    seen, stack = set(outputs), list(outputs)
+    while stack:
+        for parent in stack.pop().parents:
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    for node in sorted(seen, key=lambda node: node.sequence):
+        if node in found or isinstance(node, Leaf):
+            continue
+        terms = [
+            _push(node, position, rule, where, found[parent])
+            for position, rule, where in node.plan.steps
+            if (parent := node.parents[position]) is not None and parent in found
+        ]
+        total = None
+        for term in terms:
+            if term is not None:
+                total = term if total is None else total + term
+        if total is not None:
+            found[node] = total
+
+
+def _push(node: Node, position: int, rule: Any, where: tuple, tangent: Tensor) -> Tensor | None:
+    """The part of a node's tangent that comes from one input."""
+    if rule is None:
+        return None
+    primitive, kept = node.primitive, lifted_values(node)
+    if primitive.kind == "elementwise":
+        part = _call(rule, where, tangent, node, kept, position)
+        return part if part is None or part.shape == node.shape else TABLE["broadcast_to"](
+            part, shape=node.shape)  # fmt: skip
+    inputs = _operands(node, kept, position, tangent)
+    if primitive.kind in ("linear", "multilinear") and inputs is not None:
+        return primitive(*inputs, **node.attributes)
+    with changed(recording=True):
+        seed = Tensor(np.zeros(node.shape, node.dtype), requires_grad=True)
+        pulled = _call(rule, where, seed, node, kept, position)
+        if pulled is None:
+            return None
+        pulled = _fit(pulled, node.parents[position], node, position)
+    return gradients([pulled], seed, [tangent], create_graph=current().recording)
+
+
+def _operands(node: Node, kept: list, position: int, tangent: Tensor) -> list | None:
+    """A (multi)linear node's operands with one replaced by a tangent; None where not kept."""
+    primitive, index = node.primitive, node.plan.index
+    if primitive.variadic:
+        if primitive.kind == "multilinear":
+            operands = list(kept[index["x"]])
+        else:
+            shapes = kept[index["x_shapes"]]
+            operands = [np.zeros(shape, node.dtype) for shape in shapes]
+        operands[position] = tangent
+        return operands
+    operands = []
+    for place, name in enumerate(primitive.inputs):
+        rule = primitive.rule(place)
+        if place == position:
+            operands.append(tangent)
+        elif name in index:
+            operands.append(kept[index[name]])
+        elif rule is not None and position == 0 and place == len(primitive.inputs) - 1:
+            operands.append(None)  # an added term, the bias, has no part in this tangent
+        else:
+            return None
+    return operands
+
+
+def _call(rule: Any, where: tuple, g: Any, node: Node, kept: list, position: int) -> Any:
+    arguments = [
+        kept[place] if type(place) is int
+        else position if place == "position"
+        else node.attributes[place]
+        for place in where
+    ]  # fmt: skip
+    return rule.formula(g, *arguments)
+
+
+def _stacked(rows: list[Tensor]) -> Tensor:
+    reshaped = [row.reshape((1, *row.shape)) for row in rows]
+    return TABLE["concatenate"](*reshaped, axis=0)
+
+
+class _Checkpoint:
+    """A function whose recorded values are computed again: the first run counts, the second keeps."""
+
+    def __init__(self, f: Callable, args: tuple, kwargs: dict) -> None:
+        self.f = f
+        leaves, self.put_back = tree.flatten([list(args), kwargs])
+        self.arguments = [
+            (leaf._data, leaf.requires_grad) if isinstance(leaf, Tensor) else leaf
+            for leaf in leaves
+        ]
+        self.tensors = [isinstance(leaf, Tensor) for leaf in leaves]
+        self.names: list[str] = []
+        self.seeds: list[int] = []
+        self.read: dict[Leaf, tuple[Tensor, Any]] = {}
+        self.kept: list[tuple] | None = None
+
+    def keep(self, primitive: Any, kept: tuple, parents: tuple) -> Any:
+        """Drop what a node would keep; leave a note of which parameters it read."""
+        for parent in parents:
+            if isinstance(parent, Leaf) and (owner := parent.tensor()) is not None:
+                self.read[parent] = (owner, owner._data)
+        self.names.append(primitive.name)
+        return Deferred(self, len(self.names) - 1)
+
+    def seed(self, draw: Callable[[], int]) -> int:
+        self.seeds.append(draw())
+        return self.seeds[-1]
+
+    def values(self, index: int) -> tuple:
+        if self.kept is None:
+            self.kept = self._run_again()
+        return self.kept[index]
+
+    def _run_again(self) -> list[tuple]:
+        for owner, data in self.read.values():
+            if owner._data is not data:
+                raise TapeError(
+                    f"a checkpoint runs its function again, but {owner.name or 'a parameter'} "
+                    "changed since the forward pass; go backward before updating parameters"
+                )
+        values = [
+            Tensor(v[0], requires_grad=v[1]) if is_tensor else v
+            for v, is_tensor in zip(self.arguments, self.tensors, strict=True)
+        ]
+        args, kwargs = self.put_back(values)
+        second = _SecondRun(self.seeds)
+        with changed(checkpoint=second, recording=True, observers=()):
+            self.f(*args, **kwargs)
+        if second.names != self.names:
+            raise TapeError(
+                "a checkpoint's function did something else the second time: "
+                f"{len(self.names)} operations, then {len(second.names)}"
+            )
+        return second.kept
+
+
+class _SecondRun:
+    """Keeps what each node of a checkpoint's second run keeps, in order."""
+
+    def __init__(self, seeds: list[int]) -> None:
+        self.seeds = iter(seeds)
+        self.names: list[str] = []
+        self.kept: list[tuple] = []
+
+    def keep(self, primitive: Any, kept: tuple, parents: tuple) -> tuple:
+        self.names.append(primitive.name)
+        self.kept.append(kept)
+        return kept
+
+    def seed(self, draw: Callable[[], int]) -> int:
+        return next(self.seeds)
