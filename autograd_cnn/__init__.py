@@ -11,7 +11,8 @@ from importlib import import_module
 from typing import Any
 
 from . import errors, kernels, ops, tree
-from .engine import detect_anomaly, gradients
+from .anomaly import detect_anomaly
+from .engine import gradients
 from .ops import *  # noqa: F403
 from .ops import __all__ as _operations
 from .primitive import TABLE, custom_primitive, override, register_rule

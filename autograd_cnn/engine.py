@@ -6,24 +6,20 @@ rules. The contributions of a tensor's consumers are summed before its own rule 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from heapq import heappop, heappush
-from math import isfinite
 from typing import Any
 
 import numpy as np
 
-from .errors import AnomalyError, RuleError, ShapeError, TapeError, shape_text
+from .errors import RuleError, ShapeError, TapeError, shape_text
 from .kernels import provider_for
 from .primitive import TABLE, steps_of
-from .tape import Leaf, Node, Scope, caller_line, changed, node_of, observe
+from .tape import Leaf, Node, Scope, changed, node_of
 from .tensor import Tensor
 
 
-def gradients(
-    outputs: Any, inputs: Any, seeds: Any = None, create_graph: bool = False
-) -> Any:
+def gradients(outputs: Any, inputs: Any, seeds: Any = None, create_graph: bool = False) -> Any:
     """Gradients of recorded outputs with respect to any recorded tensors.
 
     Formula: Σ_k seeds_kᵀ ∂outputs_k/∂input, in each input's shape. `inputs` may be leaves or
@@ -108,7 +104,7 @@ def run_backward(
                 found[node] = g
             if isinstance(node, Leaf):
                 continue
-            contributions = list(_pull(node, g, needed, create_graph, context.rules))
+            contributions = _pull(node, g, needed, create_graph, context.rules)
             for observer in context.observers:
                 if hasattr(observer, "backward"):
                     observer.backward(node, g, contributions)
@@ -147,40 +143,48 @@ def _leading_to(targets: set[Node], roots: Iterable[Node]) -> set[Node]:
 
 def _pull(
     node: Node, g: Any, needed: set[Node] | None, create_graph: bool, rules: Any
-) -> Iterator[tuple[Node, Any]]:
+) -> list[tuple[Node, Any]]:
     """Run the rules of one node: (parent, its gradient) for each input that wants one."""
     if not create_graph:
-        yield from _contributions(node, g, node.values(), needed, rules)
-        return
-    scope = Scope(f"∂{node.name}", "backward", node.scope)
-    with changed(scope=scope):
-        yield from _contributions(node, g, lifted_values(node), needed, rules)
+        return _contributions(node, g, node.values(), needed, rules)
+    with changed(scope=Scope(f"∂{node.name}", "backward", node.scope)):
+        return _contributions(node, g, lifted_values(node), needed, rules)
 
 
 def _contributions(
     node: Node, g: Any, kept: Any, needed: set[Node] | None, rules: Any
-) -> Iterator[tuple[Node, Any]]:
-    attributes = node.attributes
+) -> list[tuple[Node, Any]]:
     overriding = rules.get(node.primitive.name) if rules else None
-    for position, rule, where in steps_of(node, overriding):
+    steps = steps_of(node, overriding) if overriding else node.plan.steps
+    result = []
+    for position, rule, where in steps:
         parent = node.parents[position]
         if rule is None or parent is None or (needed is not None and parent not in needed):
             continue
-        arguments = [
-            kept[place] if type(place) is int
-            else position if place == "position"
-            else attributes[place]
-            for place in where
-        ]  # fmt: skip
         try:
-            gradient = rule.formula(g, *arguments)
+            gradient = rule.formula(g, *arguments_of(where, kept, node, position))
         except Exception as error:
             raise RuleError(
                 f"{type(error).__name__}: {error} — in the backward rule of {node.name} for "
-                f"{_input_name(node, position)}, recorded at {node.line}"
+                f"{node.primitive.input_name(position)}, recorded at {node.line}"
             ) from error
         if gradient is not None:
-            yield parent, _fit(gradient, parent, node, position)
+            if type(gradient) is float or (
+                gradient.shape != parent.shape or gradient.dtype != parent.dtype
+            ):
+                gradient = fit(gradient, parent, node, position)
+            result.append((parent, gradient))
+    return result
+
+
+def arguments_of(where: tuple, kept: Any, node: Node, position: int) -> list:
+    """What a rule reads: kept values by slot, attributes by name."""
+    return [
+        kept[place] if type(place) is int
+        else position if place == "position"
+        else node.attributes[place]
+        for place in where
+    ]  # fmt: skip
 
 
 def lifted_values(node: Node) -> list:
@@ -199,7 +203,7 @@ def lifted_values(node: Node) -> list:
     return kept
 
 
-def _fit(gradient: Any, parent: Node, node: Node, position: int) -> Any:
+def fit(gradient: Any, parent: Any, node: Node, position: int) -> Any:
     """Give a contribution the shape and dtype of the input it belongs to.
 
     An elementwise operation broadcasts its inputs, so its gradient is summed back.
@@ -219,19 +223,13 @@ def _fit(gradient: Any, parent: Node, node: Node, position: int) -> Any:
             gradient = TABLE["sum_to"](gradient, shape=parent.shape)
         else:
             raise RuleError(
-                f"the backward rule of {node.name} for {_input_name(node, position)} gave "
+                f"the backward rule of {node.name} for {node.primitive.input_name(position)} gave "
                 f"{shape_text(gradient.shape)} where the input is {shape_text(parent.shape)} "
                 f"(recorded at {node.line})"
             )
     if gradient.dtype != parent.dtype:
         gradient = TABLE["astype"](gradient, dtype=parent.dtype)
     return gradient
-
-
-def _input_name(node: Node, position: int) -> str:
-    if node.primitive.variadic:
-        return f"{node.primitive.inputs[0]}[{position}]"
-    return node.primitive.inputs[position]
 
 
 def _seed(output: Tensor, seed: Any, create_graph: bool) -> Any:
@@ -259,59 +257,3 @@ def _seed(output: Tensor, seed: Any, create_graph: bool) -> Any:
 
 def _as_list(value: Any) -> list:
     return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-class AnomalyDetector:
-    """An observer that stops at the first NaN or infinity, forward or backward."""
-
-    def forward(self, primitive: Any, inputs: list, attributes: dict, ans: Any, node: Any) -> None:
-        count = _bad_count(ans)
-        if count and not any(_bad_count(value) for value in inputs):
-            line = node.line if node is not None else caller_line()
-            raise AnomalyError(
-                f"{primitive.name} made {count} NaN or infinite of {ans.size} values, forward, "
-                f"at {line}"
-            )
-
-    def backward(self, node: Node, g: Any, contributions: list) -> None:
-        for parent, contribution in contributions:
-            count = _bad_count(contribution)
-            if count:
-                position = node.parents.index(parent)
-                raise AnomalyError(
-                    f"the backward rule of {node.name} for {_input_name(node, position)} made "
-                    f"{count} NaN or infinite of {contribution.size} values; {node.name} was "
-                    f"recorded at {node.line}"
-                )
-
-
-def _bad_count(value: Any) -> int:
-    if isinstance(value, Tensor):
-        value = value._data
-    if isinstance(value, float):
-        return int(not isfinite(value))
-    if not hasattr(value, "dtype") or value.dtype.kind not in "fc":
-        return 0
-    xp = provider_for([value]).xp
-    return int(value.size - xp.count_nonzero(xp.isfinite(value)))
-
-
-@contextmanager
-def detect_anomaly() -> Iterator[None]:
-    """Stop at the first operation, forward or backward, that makes a NaN or an infinity.
-
-    >>> import numpy as np, autograd_cnn as ag
-    >>> x = ag.tensor([0.0], requires_grad=True)
-    >>> with np.errstate(divide="ignore"), ag.detect_anomaly():
-    ...     try:
-    ...         ag.log(x)
-    ...     except ag.errors.AnomalyError as error:
-    ...         print(str(error)[:40])
-    log made 1 NaN or infinite of 1 values, 
-
-    Raises AnomalyError with the operation's name and the user's line.
-    """
-    with observe(AnomalyDetector()):
-        yield
-
-

@@ -19,7 +19,7 @@ class DeviceError(RuntimeError):
 
 
 class TapeError(RuntimeError):
-    """The tape cannot answer: it was freed, never recorded, or does not hold the value asked for."""
+    """The tape cannot answer: freed, never recorded, or without the value asked for."""
 
 
 class RuleError(RuntimeError):
@@ -46,6 +46,34 @@ def require(module: str, extra: str) -> ModuleType:
         raise MissingDependencyError(
             f'{module} is not installed: pip install "autograd-cnn[{extra}]"'
         ) from error
+
+
+def require_arrays(name: str, *operands) -> None:
+    """Raise DTypeError for an operand of the operation `name` that is no array and no tensor."""
+    for operand in operands:
+        if not hasattr(operand, "shape"):
+            raise DTypeError(f"{name} needs arrays or tensors, not {type(operand).__name__}")
+
+
+def require_floats(name: str, *operands) -> None:
+    """Raise DTypeError for an operand of the operation `name` that holds no floating-point numbers."""
+    require_arrays(name, *operands)
+    for operand in operands:
+        if operand.dtype.kind not in "fc" and operand.dtype.name != "bfloat16":
+            raise DTypeError(f"{name} needs floating-point numbers, got {operand.dtype}")
+
+
+def explain_broadcast(name: str, operands, error: Exception) -> None:
+    """Raise ShapeError with the shapes if the operands of `name` do not broadcast together."""
+    shapes = [tuple(getattr(operand, "shape", ())) for operand in operands]
+    lengths: dict[int, int] = {}
+    for shape in shapes:
+        for axis, n in enumerate(reversed(shape), 1):
+            if n != 1 and lengths.setdefault(axis, n) != n:
+                raise ShapeError(
+                    f"{name}: {' and '.join(map(shape_text, shapes))} do not broadcast: axis "
+                    f"{-axis} is {lengths[axis]} and {n} long".replace("-", "−")
+                ) from error
 
 
 def shape_text(shape) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import RuleError, TapeError
+from .errors import RuleError, TapeError, explain_broadcast
 from .kernels import Kernels, provider_for
 from .tape import Node, changed, current, node_of
 from .tensor import Tensor
@@ -97,7 +97,9 @@ class Primitive:
         self._read_signature(self.function or getattr(Kernels, str(self.kernel)))
         unknown = set(rules) - set(self.inputs)
         if unknown:
-            raise RuleError(f"{name}: rules for {sorted(unknown)}, but its inputs are {self.inputs}")
+            raise RuleError(
+                f"{name}: rules for {sorted(unknown)}, but its inputs are {self.inputs}"
+            )
         self.rules = {n: Rule(f) if f is not None else None for n, f in rules.items()}
         self.values = {n: k for k, n in enumerate(("ans", *self.inputs, *extras))}
         suffix = "_shapes" if self.variadic else "_shape"
@@ -111,6 +113,7 @@ class Primitive:
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         self.inputs = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
         self.attributes = tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
+        self.optional = {p.name for p in parameters if p.name in self.inputs and p.default is None}
 
     def _check_reads(self) -> None:
         known = {*self.values, *self.shapes, *self.attributes}
@@ -124,6 +127,10 @@ class Primitive:
     def rule(self, position: int) -> Rule | None:
         """The rule of the input at a position; None where it has no gradient."""
         return self.rules.get(self.inputs[0 if self.variadic else position])
+
+    def input_name(self, position: int) -> str:
+        """The name of an input, as in x or x[2]."""
+        return f"{self.inputs[0]}[{position}]" if self.variadic else self.inputs[position]
 
     def _mask(self, rules: Mapping) -> int:
         """The inputs that have a rule, as bits; every bit for a variadic primitive."""
@@ -155,7 +162,12 @@ class Primitive:
         if not lifted:
             arrays = _as_arrays(arrays)
         kernel = self.function or getattr(provider_for(arrays), self.kernel)  # type: ignore[arg-type]
-        ans, extras = kernel(*arrays, **attributes), ()
+        try:
+            ans, extras = kernel(*arrays, **attributes), ()
+        except ValueError as error:
+            if self.kind == "elementwise":
+                explain_broadcast(self.name, arrays, error)
+            raise
         if self.extras:
             ans, *extras = ans
         if not lifted:
@@ -180,7 +192,10 @@ class Primitive:
         kept: Any = tuple([values[k] for k in plan.values])
         if plan.shapes:
             kept += self._input_shapes(plan, arrays)
-        parents = tuple([node_of(v) if isinstance(v, Tensor) else None for v in inputs])
+        parents = tuple([
+            (value._node or node_of(value)) if isinstance(value, Tensor) else None
+            for value in inputs
+        ])  # fmt: skip
         if context.checkpoint is not None:
             kept = context.checkpoint.keep(self, kept, parents)
         return Node(self, parents, attributes, plan, kept, ans, context.scope)
@@ -249,7 +264,7 @@ def custom_primitive(name: str, function: Formula, **rules: Formula | None) -> P
     return Primitive(name, rules, kernel=function, family="custom")
 
 
-class fused:  # noqa: N801 - reads as the decorator it is
+class fused:
     """A kernel with a decomposition: fast on arrays, its decomposition on tensors.
 
     A recorded call runs the decomposition's public operations instead of the kernel, so that its

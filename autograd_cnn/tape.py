@@ -81,7 +81,7 @@ class Node:
     def values(self) -> tuple:
         """The values kept for the backward pass; TapeError once they were freed."""
         kept = self.kept
-        if type(kept) is tuple:
+        if isinstance(kept, tuple):
             return kept
         if kept is None:
             raise TapeError(

@@ -7,24 +7,16 @@ A tensor is a value: it never changes under the tape. What looks like writing gi
 from __future__ import annotations
 
 import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .errors import DTypeError, ShapeError, TapeError, shape_text
 from .kernels.devices import array_module, device_of, is_cupy, to_device
+from .operators import Operators, bound
 
 if TYPE_CHECKING:
     from .tape import Node
-
-ops: ModuleType  # the operations, set by bind(): data flows one way, so nothing here imports them
-
-
-def bind(operations: ModuleType) -> None:
-    """Give tensors their operators and methods."""
-    global ops
-    ops = operations
 
 
 def tensor(
@@ -56,7 +48,7 @@ def tensor(
     return Tensor(xp.array(array, dtype=dtype, copy=True), requires_grad=requires_grad, name=name)
 
 
-class Tensor:
+class Tensor(Operators):
     """An n-dimensional array whose operations are recorded.
 
     `Tensor(array)` shares the array's memory, which must not be written to afterwards;
@@ -137,7 +129,9 @@ class Tensor:
                 f"{self._node.name}; use .detach() for a leaf with its value"  # type: ignore[union-attr]
             )
         if value and self.dtype.kind not in "fc" and self.dtype.name != "bfloat16":
-            raise DTypeError(f"only floating-point tensors have gradients, this one is {self.dtype}")
+            raise DTypeError(
+                f"only floating-point tensors have gradients, this one is {self.dtype}"
+            )
         self._tracked, self._node = bool(value), None
 
     def requires_grad_(self, value: bool = True) -> Tensor:
@@ -194,12 +188,12 @@ class Tensor:
         """On another device ("cpu", "cuda", "cuda:N"), or with another dtype."""
         if isinstance(target, str) and target.split(":")[0] in ("cpu", "cuda"):
             moved = to_device(self._data, target)
-            return self if moved is self._data else ops.to_device(self, device=target)
-        return ops.astype(self, target)
+            return self if moved is self._data else bound.operations.to_device(self, device=target)
+        return bound.operations.astype(self, target)
 
     def astype(self, dtype: Any) -> Tensor:
         """With another dtype; differentiable between floating-point types."""
-        return ops.astype(self, dtype)
+        return bound.operations.astype(self, dtype)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         array = self.numpy()
@@ -215,10 +209,10 @@ class Tensor:
         return self._data.__dlpack_device__()
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        return ops.from_ufunc(ufunc, method, inputs, options)
+        return bound.operations.from_ufunc(ufunc, method, inputs, options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return ops.from_numpy_function(function, args, kwargs)
+        return bound.operations.from_numpy_function(function, args, kwargs)
 
     # going backward
 
@@ -230,16 +224,16 @@ class Tensor:
         `gradient` is what to start from (1 for a scalar). The values on the tape are freed on the
         way unless `retain_graph`; with `create_graph` the gradients are recorded themselves.
         """
-        from .engine import backward
-
-        backward(self, gradient, create_graph, retain_graph)
+        bound.backward(self, gradient, create_graph, retain_graph)
 
     # Python's protocols
 
     def __repr__(self) -> str:
         body = np.array2string(self.numpy(), separator=", ", prefix="tensor(")
         notes = [f"name={self.name!r}"] if self.name else []
-        notes += [f"dtype={self.dtype}"] if self.dtype not in (np.float32, np.int64, np.bool_) else []
+        notes += (
+            [f"dtype={self.dtype}"] if self.dtype not in (np.float32, np.int64, np.bool_) else []
+        )
         notes += [f"device={self.device!r}"] if self.device != "cpu" else []
         if self._node is not None and self._node.parents:
             notes.append(f"from={self._node.name}")
@@ -281,157 +275,3 @@ class Tensor:
 
     def __reduce__(self) -> Any:
         raise TypeError("tensors are not pickled; save weights with ag.save (safetensors)")
-
-    # operators
-
-    def __add__(self, other: Any) -> Tensor:
-        return ops.add(self, other)
-
-    def __radd__(self, other: Any) -> Tensor:
-        return ops.add(other, self)
-
-    def __sub__(self, other: Any) -> Tensor:
-        return ops.subtract(self, other)
-
-    def __rsub__(self, other: Any) -> Tensor:
-        return ops.subtract(other, self)
-
-    def __mul__(self, other: Any) -> Tensor:
-        return ops.multiply(self, other)
-
-    def __rmul__(self, other: Any) -> Tensor:
-        return ops.multiply(other, self)
-
-    def __truediv__(self, other: Any) -> Tensor:
-        return ops.divide(self, other)
-
-    def __rtruediv__(self, other: Any) -> Tensor:
-        return ops.divide(other, self)
-
-    def __pow__(self, other: Any) -> Tensor:
-        return ops.power(self, other)
-
-    def __rpow__(self, other: Any) -> Tensor:
-        return ops.power(other, self)
-
-    def __matmul__(self, other: Any) -> Tensor:
-        return ops.matmul(self, other)
-
-    def __rmatmul__(self, other: Any) -> Tensor:
-        return ops.matmul(other, self)
-
-    def __neg__(self) -> Tensor:
-        return ops.negative(self)
-
-    def __pos__(self) -> Tensor:
-        return self
-
-    def __abs__(self) -> Tensor:
-        return ops.abs(self)
-
-    def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
-        return ops.compare("equal", self, other)
-
-    def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
-        return ops.compare("not_equal", self, other)
-
-    def __lt__(self, other: Any) -> Tensor:
-        return ops.compare("less", self, other)
-
-    def __le__(self, other: Any) -> Tensor:
-        return ops.compare("less_equal", self, other)
-
-    def __gt__(self, other: Any) -> Tensor:
-        return ops.compare("greater", self, other)
-
-    def __ge__(self, other: Any) -> Tensor:
-        return ops.compare("greater_equal", self, other)
-
-    __hash__ = object.__hash__
-
-    def __getitem__(self, index: Any) -> Tensor:
-        return ops.getitem(self, index)
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        raise TapeError("tensors are not written to: use x = x.at[index].set(value) or .add(value)")
-
-    @property
-    def at(self) -> At:
-        """Functional updates: `x.at[index].set(value)` and `x.at[index].add(value)`."""
-        return At(self)
-
-    # methods, as in NumPy and PyTorch
-
-    @property
-    def T(self) -> Tensor:
-        return ops.transpose(self)
-
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        return ops.sum(self, axis, keepdims)
-
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        return ops.mean(self, axis, keepdims)
-
-    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
-        return ops.var(self, axis, ddof, keepdims)
-
-    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
-        return ops.std(self, axis, ddof, keepdims)
-
-    def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        return ops.max(self, axis, keepdims)
-
-    def min(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        return ops.min(self, axis, keepdims)
-
-    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
-        return ops.argmax(self, axis, keepdims)
-
-    def reshape(self, *shape: Any) -> Tensor:
-        return ops.reshape(self, shape[0] if len(shape) == 1 else shape)
-
-    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-        return ops.flatten(self, start_dim, end_dim)
-
-    def transpose(self, *axes: Any) -> Tensor:
-        return ops.transpose(self, axes[0] if len(axes) == 1 else axes or None)
-
-    def squeeze(self, axis: Any = None) -> Tensor:
-        return ops.squeeze(self, axis)
-
-    def exp(self) -> Tensor:
-        return ops.exp(self)
-
-    def log(self) -> Tensor:
-        return ops.log(self)
-
-    def sqrt(self) -> Tensor:
-        return ops.sqrt(self)
-
-    def clip(self, low: float | None = None, high: float | None = None) -> Tensor:
-        return ops.clip(self, low, high)
-
-
-class At:
-    """`x.at[index]`, waiting for what to do there."""
-
-    def __init__(self, target: Tensor) -> None:
-        self.target = target
-
-    def __getitem__(self, index: Any) -> Place:
-        return Place(self.target, index)
-
-
-class Place:
-    """Some entries of a tensor, to be replaced or added to in a copy."""
-
-    def __init__(self, target: Tensor, index: Any) -> None:
-        self.target, self.index = target, index
-
-    def set(self, value: Any) -> Tensor:
-        """A copy with the entries replaced; with a repeated index the last value stays."""
-        return ops.index_set(self.target, self.index, value)
-
-    def add(self, value: Any) -> Tensor:
-        """A copy with `value` added to the entries; a repeated index adds each time."""
-        return ops.index_add(self.target, self.index, value)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import tree
-from .engine import _fit, gradients, lifted_values
+from .engine import arguments_of, fit, gradients, lifted_values
 from .errors import DTypeError, ShapeError, TapeError, shape_text
 from .primitive import TABLE
 from .tape import Deferred, Leaf, Node, changed, current, node_of
@@ -110,7 +110,7 @@ def jvp(f: Callable, primals: tuple, tangents: tuple) -> tuple[Any, Any]:
     with changed(recording=nested, nested=nested):
         _push_all(found, [node_of(y) for y in outputs if isinstance(y, Tensor)])
         results = [
-            found.get(node_of(y)) or Tensor(np.zeros(y.shape, y.dtype))
+            found.get(node_of(y), Tensor(np.zeros(y.shape, y.dtype)))
             if isinstance(y, Tensor) else None
             for y in outputs
         ]  # fmt: skip
@@ -276,7 +276,7 @@ def _push(node: Node, position: int, rule: Any, where: tuple, tangent: Tensor) -
         pulled = _call(rule, where, seed, node, kept, position)
         if pulled is None:
             return None
-        pulled = _fit(pulled, node.parents[position], node, position)
+        pulled = fit(pulled, node.parents[position], node, position)
     return gradients([pulled], seed, [tangent], create_graph=current().recording)
 
 
@@ -285,34 +285,29 @@ def _operands(node: Node, kept: list, position: int, tangent: Tensor) -> list | 
     primitive, index = node.primitive, node.plan.index
     if primitive.variadic:
         if primitive.kind == "multilinear":
-            operands = list(kept[index["x"]])
+            operands: list[Any] = list(kept[index["x"]])
         else:
             shapes = kept[index["x_shapes"]]
             operands = [np.zeros(shape, node.dtype) for shape in shapes]
         operands[position] = tangent
         return operands
+    if primitive.inputs[position] in primitive.optional:
+        return None
     operands = []
     for place, name in enumerate(primitive.inputs):
-        rule = primitive.rule(place)
         if place == position:
             operands.append(tangent)
+        elif name in primitive.optional:
+            operands.append(None)  # an added term, as a bias, has no part in this tangent
         elif name in index:
             operands.append(kept[index[name]])
-        elif rule is not None and position == 0 and place == len(primitive.inputs) - 1:
-            operands.append(None)  # an added term, the bias, has no part in this tangent
         else:
             return None
     return operands
 
 
 def _call(rule: Any, where: tuple, g: Any, node: Node, kept: list, position: int) -> Any:
-    arguments = [
-        kept[place] if type(place) is int
-        else position if place == "position"
-        else node.attributes[place]
-        for place in where
-    ]  # fmt: skip
-    return rule.formula(g, *arguments)
+    return rule.formula(g, *arguments_of(where, kept, node, position))
 
 
 def _stacked(rows: list[Tensor]) -> Tensor:
@@ -321,7 +316,7 @@ def _stacked(rows: list[Tensor]) -> Tensor:
 
 
 class _Checkpoint:
-    """A function whose recorded values are computed again: the first run counts, the second keeps."""
+    """A function whose recorded values are computed again: run one counts, run two keeps."""
 
     def __init__(self, f: Callable, args: tuple, kwargs: dict) -> None:
         self.f = f

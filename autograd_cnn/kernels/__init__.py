@@ -1,7 +1,7 @@
 """Kernels: arrays in, arrays out. This page picks the provider that fits the arrays.
 
-Providers: `numpy` (the default on the CPU), `generic` (the shared code on NumPy), `reference` (plain
-loops, the oracle of the tests) and `cupy` (CuPy arrays). Nothing imports CuPy until asked.
+Providers: `numpy` (the default on the CPU), `generic` (the shared code on NumPy), `reference`
+(plain loops, the oracle of the tests) and `cupy` (CuPy arrays). Nothing imports CuPy until asked.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ def provider(name: str) -> Kernels:
 
 
 _DEFAULT = provider("numpy")
+_ON_THE_CPU = {np.ndarray, np.float32, np.float64, int, float, bool, type(None)}
 
 
 @contextmanager
@@ -66,7 +67,7 @@ def use(name: str) -> Iterator[Kernels]:
 def provider_for(arrays: Iterable[Any]) -> Kernels:
     """The provider that fits the arrays; DeviceError where they live on different devices."""
     for array in arrays:
-        if type(array) is not np.ndarray and is_cupy(array):
+        if type(array) not in _ON_THE_CPU and is_cupy(array):
             _require_one_device(arrays)
             return provider("cupy")
     return _cpu.get() or _DEFAULT

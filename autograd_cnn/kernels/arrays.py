@@ -101,7 +101,8 @@ class ArrayKernels:
             self.xp.add.at(out, index, y)
         return out
 
-    def index_set(self, x: Array, y: Array, *, index: Any) -> Array:
+    def index_set(self, x: Array, y: Array | None, *, index: Any) -> Array:
+        y = x.dtype.type(0) if y is None else y
         out = x.astype(self.xp.result_type(x, y), copy=True)
         out[index] = y
         return out
@@ -125,7 +126,7 @@ class ArrayKernels:
     def matmul(self, x: Array, y: Array) -> Array:
         return self.xp.matmul(x, y)
 
-    def linear(self, x: Array, w: Array, b: Array | None) -> Array:
+    def linear(self, x: Array, w: Array, b: Array | None = None) -> Array:
         y = self.xp.matmul(x, w.T)
         if b is None:
             return y

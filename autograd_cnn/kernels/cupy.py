@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 from ..errors import DeviceError
@@ -23,10 +24,10 @@ class CupyKernels(Kernels):
 def cupy_module() -> Any:
     """CuPy, once it is sure that a GPU can be used; DeviceError with the remedy otherwise."""
     try:
-        import cupy
+        cupy: Any = import_module("cupy")
     except ImportError as error:
         raise DeviceError(
-            "device \"cuda\" needs CuPy, which is not installed: "
+            'device "cuda" needs CuPy, which is not installed: '
             'pip install "autograd-cnn[cuda13]" (or [cuda12] for an older driver)'
         ) from error
     runtime = cupy.cuda.runtime
@@ -35,9 +36,9 @@ def cupy_module() -> Any:
         raise DeviceError('device "cuda": CuPy is installed but there is no NVIDIA driver here')
     if driver < runtime.runtimeGetVersion() // 1000 * 1000:
         raise DeviceError(
-            f'device "cuda": the driver supports CUDA {driver // 1000}.{driver % 1000 // 10}, older '
-            f"than CuPy's {runtime.runtimeGetVersion() // 1000}: update the driver or install the "
-            'extra "autograd-cnn[cuda12]"'
+            f'device "cuda": the driver supports CUDA {driver // 1000}.{driver % 1000 // 10}, '
+            f"older than CuPy's {runtime.runtimeGetVersion() // 1000}: update the driver or install "
+            'the extra "autograd-cnn[cuda12]"'
         )
     if not cupy.cuda.is_available():
         raise DeviceError(

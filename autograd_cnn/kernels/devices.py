@@ -10,6 +10,7 @@ from ..errors import DeviceError
 
 
 def is_cupy(array: Any) -> bool:
+    """Whether an array is CuPy's, without importing CuPy."""
     return type(array).__module__.startswith("cupy")
 
 

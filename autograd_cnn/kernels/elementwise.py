@@ -126,6 +126,7 @@ class ElementwiseKernels:
 
     def erf(self, x: Array) -> Array:
         xp = self.xp
+        x = x * 1.0  # whole numbers become floating-point ones
         sign = xp.where(x.real < 0, -1.0, 1.0).astype(x.real.dtype)
         size = x * sign
         small = xp.where(size.real <= 0.46875, size, 0.0)
@@ -145,10 +146,10 @@ class ElementwiseKernels:
 
     def clip(self, x: Array, *, low: float | None, high: float | None) -> Array:
         xp = self.xp
-        if low is not None:
-            x = xp.where(x.real < low, x.dtype.type(low), x)
-        if high is not None:
-            x = xp.where(x.real > high, x.dtype.type(high), x)
+        for bound, beyond in ((low, xp.less), (high, xp.greater)):
+            if bound is not None:
+                end = bound if x.dtype.kind in "iu" else x.dtype.type(bound)
+                x = xp.where(beyond(x.real, bound), end, x)
         return x
 
     def where(self, condition: Array, x: Array, y: Array) -> Array:

@@ -93,7 +93,7 @@ def per_axis(value: Any, ndim: int, name: str, minimum: int) -> Sizes:
     """An int or a sequence of `ndim` ints as a tuple, checked against `minimum`."""
     items = (value,) * ndim if isinstance(value, int) else tuple(value)
     if len(items) != ndim:
-        raise ShapeError(f"{name}={value} has {len(items)} entries, {ndim} spatial axes need {ndim}")
+        raise ShapeError(f"{name}={value} has {len(items)} entries for {ndim} spatial axes")
     for item in items:
         if isinstance(item, bool) or not hasattr(item, "__index__"):
             raise DTypeError(f"{name}={value} must hold whole numbers")
@@ -112,11 +112,9 @@ def _padding_pairs(padding: Any, ndim: int, kernel: Sizes, stride: Sizes, dilati
         totals = ((k - 1) * d for k, d in zip(kernel, dilation, strict=True))
         return tuple((t // 2, t - t // 2) for t in totals)
     if isinstance(padding, str):
-        raise ShapeError(f'padding="{padding}" is not known: use an int, a tuple, "same" or "valid"')
+        raise ShapeError(f'padding="{padding}": use an int, a tuple, "same" or "valid"')
     if not isinstance(padding, int) and any(isinstance(item, tuple) for item in padding):
-        pairs = tuple(
-            item if isinstance(item, tuple) else (item, item) for item in padding
-        )
+        pairs = tuple(item if isinstance(item, tuple) else (item, item) for item in padding)
         if len(pairs) != ndim or any(len(pair) != 2 for pair in pairs):
             raise ShapeError(f"padding={padding} must have {ndim} (before, after) pairs")
         return tuple((a, b) for a, b in (per_axis(pair, 2, "padding", 0) for pair in pairs))
@@ -228,7 +226,8 @@ def _require_output(name: str, image: Sizes, size: Sizes, kernel: Sizes, spec: S
         before, after = spec.padding[axis]
         padding = f"{before}" if before == after else f"{before}+{after}"
         extent = f"{k}" if d == 1 else f"(({k} − 1)·{d} + 1)"
-        padded = f"{n} − {extent}" if before + after == 0 else f"{n} + {before} + {after} − {extent}"
+        zeros = f" + {before} + {after}" if before + after else ""
+        padded = f"{n}{zeros} − {extent}"
         raise ShapeError(
             f"{name}: input {shape_text(image)} with kernel {k}, padding {padding}, dilation {d} "
             f"has no output: ({padded})/{s} + 1 = {str(o).replace('-', '−')}"

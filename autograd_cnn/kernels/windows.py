@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+from math import prod
 from typing import Any
 
 from .specs import ConvSpec, PoolSpec, Sizes, Spec, padded_pairs
@@ -35,16 +36,17 @@ class WindowKernels:
 
     xp: Any
 
-    def conv(self, x: Array, w: Array, b: Array | None, *, spec: ConvSpec) -> Array:
+    def conv(self, x: Array, w: Array, b: Array | None = None, *, spec: ConvSpec) -> Array:
         xp, groups = self.xp, spec.groups
         n, kernel = x.shape[0], w.shape[2:]
         out = spec.output_size(x.shape[2:], kernel)
         padded = self.pad_windows(x, spec, kernel, out, 0)
         filters = w.reshape(groups, w.shape[0] // groups, w.shape[1], *kernel)
-        y = 0
+        shape = (n, groups, w.shape[0] // groups, prod(out))
+        y = xp.zeros(shape, xp.result_type(x, w))
         for tap, seen in taps(spec, kernel, out):
-            view = padded[seen].reshape(n, groups, w.shape[1], -1)
-            y = y + xp.matmul(filters[(slice(None),) * 3 + tap], view)
+            view = padded[seen].reshape(n, groups, w.shape[1], shape[-1])
+            y += xp.matmul(filters[(slice(None),) * 3 + tap], view)
         y = y.reshape(n, w.shape[0], *out)
         return y if b is None else y + b.reshape(-1, *(1,) * spec.ndim)
 
@@ -54,12 +56,12 @@ class WindowKernels:
         n, kernel, out = y.shape[0], w.shape[2:], y.shape[2:]
         pairs = padded_pairs(spec, size, kernel, out)
         filters = w.reshape(groups, w.shape[0] // groups, w.shape[1], *kernel)
-        rows = y.reshape(n, groups, w.shape[0] // groups, -1)
+        rows = y.reshape(n, groups, w.shape[0] // groups, prod(out))
         wide = tuple(s + before + after for s, (before, after) in zip(size, pairs, strict=True))
         result = xp.zeros((n, groups * w.shape[1], *wide), xp.result_type(y, w))
         for tap, seen in taps(spec, kernel, out):
             part = xp.matmul(filters[(slice(None),) * 3 + tap].swapaxes(1, 2), rows)
-            result[seen] += part.reshape(n, -1, *out)
+            result[seen] += part.reshape(n, groups * w.shape[1], *out)
         return result[self.inside(pairs, size)]
 
     def conv_weight_grad(self, x: Array, y: Array, *, spec: ConvSpec, size: Sizes) -> Array:
@@ -68,10 +70,10 @@ class WindowKernels:
         n, out = x.shape[0], y.shape[2:]
         channels, filters = x.shape[1] // groups, y.shape[1] // groups
         padded = self.pad_windows(x, spec, size, out, 0)
-        rows = y.reshape(n, groups, filters, -1)
+        rows = y.reshape(n, groups, filters, prod(out))
         result = xp.empty((groups, filters, channels, *size), xp.result_type(x, y))
         for tap, seen in taps(spec, size, out):
-            view = padded[seen].reshape(n, groups, channels, -1)
+            view = padded[seen].reshape(n, groups, channels, prod(out))
             part = xp.matmul(rows, view.swapaxes(2, 3)).sum(axis=0)
             result[(slice(None),) * 3 + tap] = part
         return result.reshape(groups * filters, channels, *size)
@@ -85,12 +87,9 @@ class WindowKernels:
         out = spec.output_size(x.shape[2:])
         lowest = -xp.inf if x.dtype.kind in "fc" else xp.iinfo(x.dtype).min
         padded = self.pad_windows(x, spec, spec.kernel, out, lowest)
-        best = switches = None
-        for number, (_, seen) in enumerate(taps(spec, spec.kernel, out)):
-            view = padded[seen]
-            if best is None:
-                best, switches = view.copy(), xp.zeros(view.shape, self.switch_dtype(spec))
-                continue
+        windows = [padded[seen] for _, seen in taps(spec, spec.kernel, out)]
+        best, switches = windows[0].copy(), xp.zeros(windows[0].shape, self.switch_dtype(spec))
+        for number, view in enumerate(windows[1:], start=1):
             better = (view.real > best.real) | ((view != view) & (best == best))
             best = xp.where(better, view, best)
             switches = xp.where(better, switches.dtype.type(number), switches)
@@ -119,9 +118,9 @@ class WindowKernels:
     def avg_pool(self, x: Array, *, spec: PoolSpec, count_include_pad: bool) -> Array:
         out = spec.output_size(x.shape[2:])
         padded = self.pad_windows(x, spec, spec.kernel, out, 0)
-        total = 0
+        total = self.xp.zeros(x.shape[:2] + out, x.dtype)
         for _, seen in taps(spec, spec.kernel, out):
-            total = total + padded[seen]
+            total += padded[seen]
         return total / self.window_counts(spec, x.shape[2:], count_include_pad, x.dtype)
 
     def avg_pool_grad(
@@ -156,10 +155,7 @@ class WindowKernels:
 
     @staticmethod
     def switch_dtype(spec: PoolSpec) -> str:
-        count = 1
-        for k in spec.kernel:
-            count *= k
-        return "uint8" if count <= 256 else "int32"
+        return "uint8" if prod(spec.kernel) <= 256 else "int32"
 
     def window_counts(self, spec: PoolSpec, size: Sizes, include_pad: bool, dtype: Any) -> Array:
         """How many entries each window averages: its divisor, as an array over the output.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from ..errors import DTypeError, ShapeError, shape_text
+from ..errors import ShapeError, require_arrays, require_floats, shape_text
 from ..kernels.specs import ConvSpec, Pairs, conv_spec, per_axis
 from ..primitive import multilinear
 from .reduce import reshape
@@ -107,7 +107,9 @@ def _transposed(name, ndim, x, w, b, stride, padding, output_padding, groups, di
         )
     for o, s, d in zip(extra, strides, dilations, strict=True):
         if o >= max(s, d):
-            raise ShapeError(f"{name}: output_padding {o} must be below max(stride {s}, dilation {d})")
+            raise ShapeError(
+                f"{name}: output_padding {o} must be below max(stride {s}, dilation {d})"
+            )
     size = tuple(
         (n - 1) * s - 2 * p + (k - 1) * d + 1 + o
         for n, s, p, k, d, o in zip(
@@ -159,18 +161,18 @@ def conv_transpose3d(
 
 
 def _check_operands(name: str, ndim: int, x: Any, w: Any) -> None:
-    if not hasattr(x, "shape") or not hasattr(w, "shape"):
-        raise DTypeError(f"{name} needs arrays or tensors, not {type(x).__name__}")
+    require_arrays(name, x, w)
     if len(w.shape) != ndim + 2:
         raise ShapeError(
             f"{name}: filters must have {ndim + 2} axes (out, in/groups, {ndim} spatial), "
             f"got {len(w.shape)}: {shape_text(w.shape)}"
         )
-    for operand in (x, w):
-        if operand.dtype.kind not in "fc" and operand.dtype.name != "bfloat16":
-            raise DTypeError(f"{name} needs floating-point numbers, got {operand.dtype}")
+    require_floats(name, x, w)
 
 
 def _check_bias(name: str, b: Any, channels: int) -> None:
-    if b is not None and tuple(b.shape) != (channels,):
+    if b is None:
+        return
+    require_arrays(name, b)
+    if tuple(b.shape) != (channels,):
         raise ShapeError(f"{name}: bias {shape_text(b.shape)} for {channels} output channels")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import DTypeError
+from ..errors import DTypeError, explain_broadcast
 from ..kernels import provider_for
 from ..primitive import elementwise, linear
 from ..tensor import Tensor
@@ -26,7 +26,8 @@ def _power_base(g: Any, x: Any, y: Any) -> Any:
     """y·x^(y−1), and 0 where y = 0 even at x = 0."""
     if isinstance(y, (int, float)):
         return g * (y * x ** (y - 1)) if y != 0 else g * (x * 0.0)
-    return g * y * power(x, where(compare("equal", y, 0), 1.0, y - 1.0))
+    origin = compare("equal", x, 0) * compare("equal", y, 0)
+    return g * y * power(x, where(origin, 1.0, y - 1.0))
 
 
 def _power_exponent(g: Any, ans: Any, x: Any) -> Any:
@@ -235,18 +236,28 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     return _where(condition, x, y)
 
 
-def compare(name: str, x: Any, y: Any) -> Any:
-    """NumPy's comparison called `name` ("equal", "less", …): truth values, off the tape."""
-    values = [v._data if isinstance(v, Tensor) else v for v in (x, y)]
-    result = getattr(provider_for(values).xp, name)(*values)
-    lifted = isinstance(x, Tensor) or isinstance(y, Tensor)
+def compare(name: str, *operands: Any) -> Any:
+    """NumPy's function called `name` ("equal", "isnan", …): truth values, off the tape."""
+    values = [v._data if isinstance(v, Tensor) else v for v in operands]
+    function = getattr(provider_for(values).xp, name)
+    try:
+        result = function(*values)
+    except ValueError as error:
+        explain_broadcast(name, values, error)
+        raise
+    lifted = any(isinstance(operand, Tensor) for operand in operands)
     return Tensor._make(result, None) if lifted else result
 
 
 def astype(x: Any, dtype: Any) -> Any:
     """x with another dtype; between floating-point types the gradient is cast back."""
     xp = provider_for([x._data if isinstance(x, Tensor) else x]).xp
-    dtype = xp.dtype(dtype)
+    try:
+        dtype = xp.dtype(dtype)
+    except TypeError as error:
+        raise DTypeError(
+            f'{dtype!r} is no data type (and no device: those are "cpu", "cuda" and "cuda:N")'
+        ) from error
     if isinstance(x, Tensor) and x.requires_grad and dtype.kind not in "fc":
         return Tensor._make(x._data.astype(dtype), None)
     if dtype.kind not in "fiubc":

@@ -5,11 +5,11 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from ..errors import ShapeError
+from ..errors import ShapeError, shape_text
 from ..kernels import provider_for
 from ..primitive import linear, multilinear
 from ..tensor import Tensor
-from .reduce import one_axis, reshape
+from .reduce import broadcast_to, one_axis, reshape, sum_to
 
 _getitem = linear(
     "getitem", x=lambda g, x_shape, index: scatter_add(g, index, x_shape), family="shape"
@@ -33,13 +33,7 @@ def _written(g: Any, y_shape: tuple, index: Any) -> Any:
     order = xp.arange(1, slots.size + 1).reshape(slots.shape)
     places[index] = order
     read = getitem(g, index) * (places[index] == order)
-    extra = read.ndim - len(y_shape)
-    if extra < 0:
-        return reshape(read, y_shape)
-    axes = tuple(range(extra)) + tuple(
-        extra + i for i, n in enumerate(y_shape) if n == 1 and read.shape[extra + i] != 1
-    )
-    return reshape(read.sum(axis=axes, keepdims=True) if axes else read, y_shape)
+    return reshape(sum_to(read, y_shape[max(0, len(y_shape) - read.ndim) :]), y_shape)
 
 
 _index_set = multilinear("index_set", x=_overwritten, y=_written, family="shape")
@@ -66,23 +60,24 @@ def scatter_add(y: Any, index: Any, shape: tuple[int, ...]) -> Any:
 
 
 def index_set(x: Any, index: Any, value: Any) -> Any:
-    """x with the entries at an index replaced by `value`; of repeated ones the last stays."""
-    return _index_set(x, value, index=_plain(index))
+    """x with the entries at an index replaced by `value`; of repeated ones the last stays.
+
+    Raises ShapeError when the value does not broadcast to the entries.
+    """
+    index = _plain(index)
+    value, shape = _value_for("index_set", x, index, value)
+    return _index_set(x, value, index=index)
 
 
 def index_add(x: Any, index: Any, value: Any) -> Any:
-    """x with `value` added at an index; a repeated index adds each time."""
-    index = _plain(index)
-    data = x._data if isinstance(x, Tensor) else x
-    xp = provider_for([data]).xp
-    shape = data[index].shape if hasattr(data[index], "shape") else ()
-    if not isinstance(value, Tensor):
-        value = xp.asarray(value, data.dtype)
-    if value.shape != shape:
-        from .reduce import broadcast_to
+    """x with `value` added at an index; a repeated index adds each time.
 
-        value = broadcast_to(value, shape)
-    return x + scatter_add(value, index, x.shape)
+    Raises ShapeError when the value does not broadcast to the entries.
+    """
+    index = _plain(index)
+    value, shape = _value_for("index_add", x, index, value)
+    value = reshape(value, value.shape[max(0, value.ndim - len(shape)) :])
+    return x + scatter_add(broadcast_to(value, shape), index, x.shape)
 
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Any:
@@ -105,6 +100,23 @@ def put_along_axis(y: Any, indices: Any, axis: int, size: int) -> Any:
     """Zeros, `size` long on an axis, with y added at each row's indices."""
     indices = _plain(indices)
     return _put_along_axis(y, indices, axis=one_axis("put_along_axis", y, axis), size=size)
+
+
+def _value_for(name: str, x: Any, index: Any, value: Any) -> tuple[Any, tuple[int, ...]]:
+    """What is written at an index, as an array or a tensor, and the shape of the entries there."""
+    data = x._data if isinstance(x, Tensor) else x
+    xp, shape = provider_for([data]).xp, data[index].shape
+    if not hasattr(value, "dtype"):
+        value = xp.asarray(value)
+        value = value.astype(xp.result_type(data, value.flat[0].item()) if value.size else x.dtype)
+    surplus = max(0, len(value.shape) - len(shape))
+    pairs = zip(value.shape[surplus:][::-1], shape[::-1], strict=False)
+    if any(n != 1 for n in value.shape[:surplus]) or any(n not in (1, m) for n, m in pairs):
+        raise ShapeError(
+            f"{name}: a value of {shape_text(value.shape)} does not broadcast to the "
+            f"{shape_text(shape)} entries at the index of {shape_text(x.shape)}"
+        )
+    return value, shape
 
 
 def _plain(index: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import DTypeError, ShapeError, shape_text
+from ..errors import DTypeError, ShapeError, require_floats, shape_text
 from ..kernels import provider_for
 from ..primitive import opaque
 from ..tensor import Tensor
@@ -122,6 +122,7 @@ def _scale(name: str, x: Any, reduction: str) -> float | None:
 
 def _target(name, x, labels, weight, ignore_index, reduction, smoothing) -> tuple[Any, Any]:
     """The weights of −log p for each class and sample, and the factor of the reduction."""
+    require_floats(name, x)
     _check_reduction(name, reduction)
     if not 0.0 <= smoothing <= 1.0:
         raise ValueError(f"{name}: label_smoothing {smoothing} is not within [0, 1]")
@@ -168,7 +169,9 @@ def _check_labels(name, labels, x, classes, axis, ignore_index) -> None:
             f"got {shape_text(labels.shape)}"
         )
     if labels.dtype.kind not in "iu":
-        raise DTypeError(f"{name}: labels must be whole numbers or probabilities, not {labels.dtype}")
+        raise DTypeError(
+            f"{name}: labels must be whole numbers or probabilities, not {labels.dtype}"
+        )
     wrong = ((labels < 0) | (labels >= classes)) & (labels != ignore_index)
     if wrong.any():
         place = int(wrong.reshape(-1).argmax())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from ..errors import DTypeError, ShapeError, shape_text
+from ..errors import ShapeError, require_arrays, shape_text
 from ..primitive import declare, multilinear
 from .reduce import broadcast_to, reshape, sum_to
 from .reduce import sum as sum_
@@ -71,6 +71,7 @@ def matmul(x: Any, y: Any) -> Any:
     A vector on the left is a row, one on the right a column. Raises ShapeError with both shapes
     when the inner lengths differ.
     """
+    require_arrays("matmul", x, y)
     if not x.ndim or not y.ndim:
         raise ShapeError("matmul needs vectors or matrices; multiply by a scalar with *")
     left, right = x.ndim == 1, y.ndim == 1
@@ -98,6 +99,7 @@ def linear(x: Any, w: Any, b: Any = None) -> Any:
 
     Raises ShapeError with the shapes when they do not fit.
     """
+    require_arrays("linear", x, w, *(() if b is None else (b,)))
     if w.ndim != 2 or not x.ndim or x.shape[-1] != w.shape[1]:
         raise ShapeError(
             f"linear: input {shape_text(x.shape)} ends in {x.shape[-1] if x.ndim else 'nothing'}, "
@@ -129,9 +131,8 @@ def einsum(subscripts: str, *operands: Any) -> Any:
     if len(terms) != len(operands):
         raise ShapeError(f"einsum: {text} has {len(terms)} terms for {len(operands)} operands")
     lengths: dict[str, int] = {}
+    require_arrays("einsum", *operands)
     for term, operand in zip(terms, operands, strict=True):
-        if not hasattr(operand, "shape"):
-            raise DTypeError(f"einsum needs arrays or tensors, not {type(operand).__name__}")
         if len(term) != len(operand.shape) or len(set(term)) != len(term):
             raise ShapeError(
                 f"einsum: term {term} needs one different index for each of the "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import ShapeError, shape_text
+from ..errors import ShapeError, require_floats, shape_text
 from ..primitive import fused, linear, opaque
 from ..tensor import Tensor
 from .elementwise import multiply, power, sqrt, subtract
@@ -117,9 +117,7 @@ def _response_rule(g, x, before, after, alpha, beta, k) -> Any:
     return g * power(d, -beta) - x * spread * (2.0 * alpha * beta)
 
 
-_local_response_norm = opaque(
-    "local_response_norm", x=_response_rule, family="normalisation"
-)
+_local_response_norm = opaque("local_response_norm", x=_response_rule, family="normalisation")
 
 
 def channel_window_sum(x: Any, before: int, after: int) -> Any:
@@ -146,6 +144,7 @@ def batch_norm(
     Source: Ioffe and Szegedy 2015. Raises ShapeError when parameters do not have C entries, or
     when training has one value a channel.
     """
+    require_floats("batch_norm", x)
     if x.ndim < 2:
         raise ShapeError(f"batch_norm: input must be N×C×…, got {shape_text(x.shape)}")
     channels = x.shape[1]
@@ -174,6 +173,7 @@ def batch_norm(
     )
     if training:
         variance = inverse_std**-2.0 - eps
+        variance = variance * (variance > 0)  # rounding can take the variance of equal values below 0
         _update(running_mean, mean_, momentum)
         _update(running_var, variance * (count / (count - 1)), momentum)
     return y
@@ -193,6 +193,7 @@ def layer_norm(
     Formula: weight·(x − mean)/√(var + eps) + bias, the biased variance, the same at training and
     test time. Source: Ba et al. 2016. Raises ShapeError when the shapes do not fit.
     """
+    require_floats("layer_norm", x)
     wanted = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if not wanted or tuple(x.shape[-len(wanted) :]) != wanted:
         raise ShapeError(
@@ -211,6 +212,8 @@ def group_norm(
     x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Any:
     """Normalise groups of channels of each sample of N×C×… (Wu and He 2018)."""
+    if x.ndim < 2:
+        raise ShapeError(f"group_norm: input must be N×C×…, got {shape_text(x.shape)}")
     channels = x.shape[1]
     if num_groups < 1 or channels % num_groups:
         raise ShapeError(f"group_norm: {num_groups} groups do not divide {channels} channels")
@@ -223,13 +226,15 @@ def group_norm(
 
 def instance_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
     """Normalise each channel of each sample of N×C×… (Ulyanov et al. 2016)."""
+    if x.ndim < 3:
+        raise ShapeError(f"instance_norm: input must be N×C×…, got {shape_text(x.shape)}")
     return group_norm(x, x.shape[1], weight, bias, eps)
 
 
 def rms_norm(x: Any, normalized_shape: Any, weight: Any = None, eps: float = 1e-5) -> Any:
     """x/√(mean(x²) + eps)·weight over the last axes (Zhang and Sennrich 2019)."""
     wanted = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-    if tuple(x.shape[-len(wanted) :]) != wanted:
+    if not wanted or tuple(x.shape[-len(wanted) :]) != wanted:
         raise ShapeError(
             f"rms_norm: the last axes of {shape_text(x.shape)} are not {shape_text(wanted)}"
         )
@@ -247,7 +252,9 @@ def local_response_norm(
     with it (for an odd size). Raises ShapeError for a size below 1.
     """
     if size < 1 or x.ndim < 3:
-        raise ShapeError(f"local_response_norm: size {size} ≥ 1 on N×C×…, got {shape_text(x.shape)}")
+        raise ShapeError(
+            f"local_response_norm: size {size} ≥ 1 on N×C×…, got {shape_text(x.shape)}"
+        )
     return _local_response_norm(
         x, before=size // 2, after=size // 2, alpha=float(alpha), beta=float(beta), k=float(k)
     )

@@ -8,12 +8,13 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from ..errors import DTypeError, ShapeError, shape_text
+from ..errors import ShapeError, require_arrays, shape_text
 from ..kernels import provider_for
 from ..kernels.specs import PoolSpec, per_axis, pool_spec
 from ..primitive import linear, opaque
 from ..tensor import Tensor
 from .index import put_along_axis
+from .matmul import einsum
 from .reduce import mean, reshape
 
 _pool_gather = linear(
@@ -166,8 +167,6 @@ def adaptive_avg_pool3d(x: Any, output_size: Any) -> Any:
 
 
 def _adaptive(name: str, ndim: int, x: Any, output_size: Any) -> Any:
-    from .matmul import einsum
-
     _check_input(name, x)
     if x.ndim != ndim + 2:
         raise ShapeError(f"{name}: input must have {ndim + 2} axes, got {shape_text(x.shape)}")
@@ -201,6 +200,9 @@ def max_unpool2d(
     Source: Zeiler and Fergus 2014 (switches). Raises ShapeError when shapes do not fit or an index
     lies outside the output plane.
     """
+    require_arrays("max_unpool2d", x, indices)
+    if len(x.shape) != 4:
+        raise ShapeError(f"max_unpool2d: input must be N×C×H×W, got {shape_text(x.shape)}")
     kernel = per_axis(kernel_size, 2, "kernel_size", 1)
     strides = kernel if stride is None else per_axis(stride, 2, "stride", 1)
     sides = per_axis(padding, 2, "padding", 0)
@@ -251,5 +253,4 @@ def _flat_indices(switches: Any, spec: PoolSpec, size: tuple[int, ...]) -> Any:
 
 
 def _check_input(name: str, x: Any) -> None:
-    if not hasattr(x, "shape"):
-        raise DTypeError(f"{name} needs an array or a tensor, not {type(x).__name__}")
+    require_arrays(name, x)

@@ -10,7 +10,7 @@ import random
 from contextvars import ContextVar
 from typing import Any
 
-from ..errors import ShapeError, shape_text
+from ..errors import ShapeError, require_floats, shape_text
 from ..primitive import linear
 from ..tape import current
 
@@ -76,6 +76,7 @@ def dropout2d(x: Any, p: float = 0.5, training: bool = True, rng: Any = None) ->
 
 
 def _drop(name: str, x: Any, p: float, training: bool, rng: Any, shape: Any) -> Any:
+    require_floats(name, x)
     if not 0.0 <= p <= 1.0:
         raise ValueError(f"{name}: p = {p} is not within [0, 1]")
     if not training or p == 0.0:

@@ -163,9 +163,8 @@ def astype_like(x: Any, like: Any) -> Any:
 
 def all_axes(name: str, x: Any, axis: Any) -> tuple[int, ...]:
     """An axis, several, or None for all, as a sorted tuple; ShapeError for one that is not there."""
-    ndim = x.ndim if hasattr(x, "ndim") else 0
     if axis is None:
-        return tuple(range(ndim))
+        return tuple(range(_ndim(name, x)))
     axes = (axis,) if hasattr(axis, "__index__") else tuple(axis)
     result = tuple(sorted(one_axis(name, x, a) for a in axes))
     if len(set(result)) != len(result):
@@ -175,14 +174,20 @@ def all_axes(name: str, x: Any, axis: Any) -> tuple[int, ...]:
 
 def one_axis(name: str, x: Any, axis: int) -> int:
     """An axis as a non-negative number; ShapeError for one that is not there."""
-    ndim = x.ndim if hasattr(x, "ndim") else 0
+    ndim = _ndim(name, x)
     if not -ndim <= axis < ndim:
         raise ShapeError(f"{name}: axis {axis} of a tensor with {ndim} axes")
     return axis % ndim
 
 
+def _ndim(name: str, x: Any) -> int:
+    if isinstance(x, (list, tuple)):  # it may hold tensors, whose tape would be lost
+        raise DTypeError(f"{name} needs an array or a tensor, not a {type(x).__name__}")
+    return x.ndim if hasattr(x, "ndim") else 0
+
+
 def _count(name: str, x: Any, axes: tuple[int, ...]) -> int:
-    count = prod(x.shape[axis] for axis in axes)
+    count = prod(x.shape[axis] for axis in axes) if axes else 1
     if count == 0:
         raise ShapeError(f"{name} of nothing: {shape_text(x.shape)} over axes {axes}")
     return count

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import ShapeError, shape_text
+from ..errors import ShapeError, require_arrays, shape_text
+from ..kernels import provider_for
 from ..primitive import declare, linear
+from ..tensor import Tensor
 from .reduce import all_axes, one_axis, reshape
 
 
@@ -76,22 +78,28 @@ def flip(x: Any, axis: Any = None) -> Any:
 
 
 def pad(x: Any, widths: Any, value: float = 0.0) -> Any:
-    """x with `value` put around it; `widths` holds (before, after) for each axis.
+    """x with `value` put around it; `widths` holds (before, after) for each axis, or for all.
 
     Raises ShapeError for a wrong number of pairs or a negative width.
     """
-    if isinstance(widths, int):
+    if hasattr(widths, "__index__"):
         widths = ((widths, widths),) * x.ndim
+    elif len(widths) == 2 and all(hasattr(width, "__index__") for width in widths):
+        widths = (tuple(widths),) * x.ndim
     pairs = tuple((int(before), int(after)) for before, after in widths)
     if len(pairs) != x.ndim or min((min(pair) for pair in pairs), default=0) < 0:
         raise ShapeError(
             f"pad: {shape_text(x.shape)} needs {x.ndim} pairs of widths ≥ 0, got {widths}"
         )
-    return _pad_linear(x, pairs) if value == 0 else _pad_linear(x - value, pairs) + value
+    padded = _pad(x, widths=pairs, value=0.0)
+    return padded if value == 0 else padded + _border(x, pairs, value)
 
 
-def _pad_linear(x: Any, pairs: tuple) -> Any:
-    return _pad(x, widths=pairs, value=0.0)
+def _border(x: Any, pairs: tuple, value: float) -> Any:
+    """`value` on the padding and 0 inside: added, it changes no entry of x, not even by rounding."""
+    data = x._data if isinstance(x, Tensor) else x
+    xp = provider_for([data]).xp
+    return xp.pad(xp.zeros(data.shape, data.dtype), pairs, constant_values=value)
 
 
 def concatenate(tensors: Sequence[Any], axis: int = 0) -> Any:
@@ -100,6 +108,7 @@ def concatenate(tensors: Sequence[Any], axis: int = 0) -> Any:
     Raises ShapeError when there is none or another axis differs.
     """
     tensors = list(tensors)
+    require_arrays("concatenate", *tensors)
     if not tensors:
         raise ShapeError("concatenate needs at least one tensor")
     axis = one_axis("concatenate", tensors[0], axis)
@@ -119,6 +128,7 @@ def concatenate(tensors: Sequence[Any], axis: int = 0) -> Any:
 def stack(tensors: Sequence[Any], axis: int = 0) -> Any:
     """Tensors of one shape joined along a new axis."""
     tensors = list(tensors)
+    require_arrays("stack", *tensors)
     shapes = {tensor.shape for tensor in tensors}
     if len(shapes) != 1:
         raise ShapeError(f"stack needs tensors of one shape, got {sorted(shapes)}")

@@ -1,0 +1,228 @@
+"""From a tape to a description: one iterative walk, ids in the order of the tape."""
+
+from __future__ import annotations
+
+import inspect
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .. import tree
+from ..errors import RuleError, TapeError
+from ..tape import Leaf, changed, line_text, node_of
+from ..tape import Node as TapeNode
+from ..tensor import Tensor, tensor
+from . import describe
+from .model import Edge, Graph, Module, Node, Parameter
+
+
+@dataclass(frozen=True)
+class TapeReference:
+    """Where the tape was; it keeps nothing alive."""
+
+    outputs: tuple[weakref.ref, ...]
+    nodes: tuple[weakref.ref, ...]
+
+
+def graph(target: Any, *examples: Any, model: Any = None) -> Graph:
+    """The computation graph behind tensors, or of a function called with example arguments.
+
+    `target` is a recorded tensor, a container of them, or a function (a module, too). With
+    `model`, its parameters become rows of the operations that use them, under their own names;
+    weights and biases of convolutions, linear layers and normalisations do anyway. A function's
+    tape ends with this call, so its gradients are measured at once where its value allows it.
+
+    >>> import autograd_cnn as ag
+    >>> x = ag.tensor([1.0, 2.0], requires_grad=True, name="x")
+    >>> g = ag.graph(ag.sum(ag.exp(x) * x))
+    >>> [node.name for node in g.nodes]
+    ['x', 'exp', 'multiply', 'sum']
+    >>> [node.name for node in ag.graph(lambda x: ag.relu(x), [1.0, -1.0]).nodes]
+    ['x', 'relu']
+
+    Raises TapeError when nothing was recorded.
+    """
+    if callable(target) and not isinstance(target, Tensor):
+        return _graph_of_function(target, examples, model)
+    if examples:
+        raise TypeError("examples are the arguments of a function; a tensor takes none")
+    outputs = list(tree.leaves(target))
+    for output in outputs:
+        if not isinstance(output, Tensor) or not output.requires_grad or output.is_leaf:
+            what = "a leaf" if isinstance(output, Tensor) else f"a {type(output).__name__}"
+            raise TapeError(
+                f"graph() needs tensors that recorded operations made, not {what}: does any input "
+                "have requires_grad=True, and was it computed outside no_grad()?"
+            )
+    names = _parameter_names(model)
+    roots = [node_of(output) for output in outputs]
+    tape = _reachable(roots)
+    return _Builder(tape, names).build(roots, outputs)
+
+
+def _graph_of_function(function: Callable, examples: tuple, model: Any) -> Graph:
+    from .measure import with_gradients
+
+    if model is None and hasattr(function, "named_parameters"):
+        model = function
+    arguments = [_example(*pair) for pair in zip(examples, _names_of(function), strict=False)]
+    with changed(recording=True, scope=None):
+        value = function(*arguments)
+    result = graph(value, model=model)
+    try:
+        return with_gradients(result)
+    except (RuleError, TapeError):
+        return result
+
+
+def _example(value: Any, name: str) -> Any:
+    """An example argument as a tensor with a gradient, where it can have one."""
+    if not isinstance(value, (Tensor, np.ndarray, list, float)):
+        return value
+    array = tensor(value, name=name)
+    if isinstance(value, Tensor) and value.name:
+        array.name = value.name
+    return array.requires_grad_() if array.dtype.kind in "fc" else array
+
+
+def _names_of(function: Callable) -> list[str]:
+    """The argument names of a function, then as many invented ones as anyone may need."""
+    function = getattr(function, "forward", function)
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    named = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return named + [f"input{i}" for i in range(len(named), 64)]
+
+
+def _parameter_names(model: Any) -> dict[int, str]:
+    if model is None:
+        return {}
+    return {id(parameter): name for name, parameter in model.named_parameters()}
+
+
+def _reachable(roots: list[TapeNode]) -> list[TapeNode]:
+    """Every node behind the roots, in the order they were recorded."""
+    seen = dict.fromkeys(roots)
+    stack = list(seen)
+    while stack:
+        for parent in stack.pop().parents:
+            if parent is not None and parent not in seen:
+                seen[parent] = None
+                stack.append(parent)
+    return sorted(seen, key=lambda node: node.sequence)
+
+
+class _Builder:
+    """One build: numbers nodes, parameters and modules in the order they appear."""
+
+    def __init__(self, tape: list[TapeNode], names: dict[int, str]) -> None:
+        self.tape, self.names, self.known = tape, names, frozenset(names)
+        self.keys: dict[TapeNode, int] = {}
+        self.modules: list[Module] = []
+        self.scopes: dict[Any, int] = {}
+        self.calls: dict[tuple, int] = {}
+        self.lines: dict[tuple, str] = {}
+
+    def build(self, roots: list[TapeNode], outputs: list[Tensor]) -> Graph:
+        rows = {
+            node: [i for i in range(len(node.parents)) if describe.is_parameter(node, i, self.known)]
+            for node in self.tape
+        }
+        used = dict.fromkeys(roots)
+        for node in self.tape:
+            for position, parent in enumerate(node.parents):
+                if parent is not None and position not in rows[node]:
+                    used[parent] = None
+        visible = [node for node in self.tape if node in used]
+        ids = {node: i for i, node in enumerate(visible)}
+        nodes = tuple(self._node(node, i, rows[node]) for node, i in ids.items())
+        edges = tuple(
+            _edge(ids[parent], ids[node], position, node, parent)
+            for node in visible
+            for position, parent in enumerate(node.parents)
+            if parent is not None and position not in rows[node]
+        )
+        reference = TapeReference(
+            tuple(weakref.ref(output) for output in outputs),
+            tuple(weakref.ref(node) for node in visible),
+        )
+        places = tuple(dict.fromkeys(ids[root] for root in roots))
+        return Graph(nodes, edges, tuple(self.modules), places, _tape=reference)
+
+    def _node(self, node: TapeNode, id: int, rows: list[int]) -> Node:
+        shape = tuple(node.shape)
+        common = {
+            "id": id,
+            "shape": shape,
+            "dtype": str(node.dtype),
+            "nbytes": prod(shape) * node.dtype.itemsize,
+            "requires_grad": node.requires_grad,
+        }
+        if isinstance(node, Leaf):
+            return Node(name=node.name, family="input", **common)
+        return Node(
+            name=describe.display_name(node),
+            family=node.primitive.family,
+            attributes=describe.attribute_text(node),
+            parameters=tuple(self._parameter(node, position) for position in rows),
+            kept=describe.kept_names(node),
+            module=self._module(node.scope),
+            multiplications=describe.multiplications(node),
+            source=self._line(node),
+            **common,
+        )
+
+    def _parameter(self, node: TapeNode, position: int) -> Parameter:
+        leaf: Any = node.parents[position]
+        owner = leaf.tensor()
+        full = self.names.get(id(owner), "") if owner is not None else ""
+        operand = describe.operand_name(node, position)
+        statistic = operand in describe.STATISTICS and node.primitive.family == "normalisation"
+        usual = (describe.STATISTICS if statistic else describe.PARAMETERS).get(operand, operand)
+        return Parameter(
+            key=self.keys.setdefault(leaf, len(self.keys)),
+            name=full.rpartition(".")[2] or (owner is not None and owner.name) or usual,
+            shape=tuple(leaf.shape),
+            count=prod(leaf.shape),
+            position=position,
+            trainable=not statistic,
+        )
+
+    def _module(self, scope: Any) -> int | None:
+        """The number of the module call that a scope stands for, and of those around it.
+
+        A scope without a name (the model itself) and those of a backward pass are looked through.
+        """
+        new = []
+        while scope is not None and scope not in self.scopes:
+            if scope.kind != "backward" and scope.name:
+                new.append(scope)
+            scope = scope.parent
+        parent = self.scopes[scope] if scope is not None else None
+        for scope in reversed(new):
+            call = self.calls.get((parent, scope.name), 0) + 1
+            self.calls[parent, scope.name] = call
+            index = self.scopes[scope] = len(self.modules)
+            around = self.modules[parent].path if parent is not None else ()
+            path = (*around, scope.name)
+            self.modules.append(Module(index, scope.name, scope.kind, parent, path, call))
+            parent = index
+        return parent
+
+    def _line(self, node: TapeNode) -> str:
+        place = (node.code, node.instruction)
+        if place not in self.lines:
+            self.lines[place] = line_text(*place)
+        return self.lines[place]
+
+
+def _edge(source: int, target: int, position: int, node: TapeNode, parent: TapeNode) -> Edge:
+    shape = tuple(parent.shape)
+    nbytes = prod(shape) * parent.dtype.itemsize
+    return Edge(source, target, position, describe.operand_name(node, position), shape, nbytes)

@@ -1,0 +1,360 @@
+"""Laws 1 to 6: what must hold between a function, its forward mode and its backward rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .report import LAWS, Report, broken
+from .subject import Arrays, CannotBeComplex, Subject
+
+COORDINATES = 12
+"""At most this many entries of each input are differentiated one by one."""
+
+TOLERANCE = {1: 0.0, 2: 1e-13, 3: 1e-12, 4: 1e-10, 5: 1e-10, 6: 1e-13, 9: 1e-13}
+"""Relative errors allowed; a sum of n terms is allowed √n of it in laws 2 and 6."""
+
+MULTIPLE = 5040
+"""Whole numbers that are a multiple of this divide exactly by every count up to 10."""
+
+
+class State:
+    """One function at one point, and the report that its laws write to.
+
+    `reported` is the law to write under: at order 2 all are law 5.
+    """
+
+    def __init__(
+        self, subject: Subject, values: Arrays, rng: np.random.Generator, report: Report,
+        cotangents: Arrays | None = None, reported: int | None = None,
+    ) -> None:  # fmt: skip
+        self.subject, self.values, self.rng, self.report = subject, values, rng, report
+        self.reported = reported
+        self.exact: set[int] = set()  # the inputs for which law 1 held
+        self.outputs = subject.evaluate(values)
+        self.cotangents = cotangents or [self.normal(y.shape) for y in self.outputs]
+        self.pulled = subject.pull(values, self.cotangents)
+
+    def normal(self, shape: tuple[int, ...]) -> np.ndarray:
+        return np.asarray(self.rng.standard_normal(shape))
+
+    def whole(self, shape: tuple[int, ...], multiple: int) -> np.ndarray:
+        return self.rng.integers(-3, 4, shape).astype(np.float64) * multiple
+
+    def compare(
+        self, law: int, what: str, sides: dict[str, float], scale: float,
+        position: int | None = None, index: tuple | None = None, tolerance: float | None = None,
+    ) -> None:  # fmt: skip
+        """Enter one comparison of two numbers in the report, or raise GradientError."""
+        reported = self.reported or law
+        entry = self.report.law(reported)
+        if tolerance is None:
+            tolerance = TOLERANCE[law] if not self.reported else max(TOLERANCE[law], TOLERANCE[5])
+            tolerance = 0.0 if law == 1 else tolerance
+        left, right = sides.values()
+        error = _relative_error(left, right, scale)
+        entry.comparisons += 1
+        entry.worst = max(entry.worst, error)
+        entry.tolerance = max(entry.tolerance, tolerance)
+        if error <= tolerance:
+            return
+        if reported != law:
+            what = f"order {self.subject.order}, {LAWS[law]}: {what}"
+        broken(
+            reported, self.subject.name, what, sides, error=error, tolerance=tolerance,
+            input_name=None if position is None else self.subject.input_names[position],
+            index=index, line=self.subject.line,
+        )  # fmt: skip
+
+    def skip(self, law: int, reason: str) -> None:
+        if not self.reported:
+            self.report.law(law).why_not = reason
+
+
+def exact_adjoint(state: State, linear: bool | None) -> None:
+    """Law 1: ⟨f(v) − f(0), u⟩ = ⟨v, vjp(u)⟩ on small whole numbers, bit for bit.
+
+    For every input that f is affine in, the others held. `linear` says that it must be affine in
+    all of them (declared), must not be tried (False), or may be (None).
+    """
+    if linear is False:
+        return state.skip(1, "piecewise or not linear: the exact laws need whole numbers to stay so")
+    for position in range(len(state.values)):
+        multiple = next((m for m in (1, MULTIPLE) if _is_affine(state, position, m)), None)
+        if multiple:
+            for _ in range(2):
+                _compare_adjoint(state, position, multiple)
+            state.exact.add(position)
+        elif linear:
+            broken(
+                1, state.subject.name,
+                f"declared linear in {state.subject.input_names[position]}, but f(a + b) − f(0) "
+                "is not f(a) − f(0) + f(b) − f(0) on whole numbers",
+                line=state.subject.line,
+            )  # fmt: skip
+    if not state.exact:
+        state.skip(1, "not affine in any input")
+
+
+def _is_affine(state: State, position: int, multiple: int) -> bool:
+    values = [state.whole(x.shape, multiple if k == position else 1)
+              for k, x in enumerate(state.values)]  # fmt: skip
+    a, b = (state.whole(values[position].shape, multiple) for _ in range(2))
+
+    def at(x: np.ndarray) -> Arrays:
+        return state.subject.evaluate([*values[:position], x, *values[position + 1 :]])
+
+    try:
+        with np.errstate(all="ignore"):
+            zero, both, first, second, turned = map(at, (0 * a, a + b, a, b, -a))
+    except Exception:
+        return False
+    return all(
+        np.isfinite(y).all()
+        and np.array_equal(y - y0, (y1 - y0) + (y2 - y0))
+        and np.array_equal(y3 - y0, y0 - y1)
+        for y0, y, y1, y2, y3 in zip(zero, both, first, second, turned, strict=True)
+    )
+
+
+def _compare_adjoint(state: State, position: int, multiple: int) -> None:
+    subject = state.subject
+    values = [state.whole(x.shape, 1) for x in state.values]
+    cotangents = [state.whole(y.shape, multiple) for y in state.outputs]
+    pulled = subject.pull(values, cotangents)[position]
+    direction = state.whole(values[position].shape, multiple)
+    name = subject.input_names[position]
+
+    def sides(v: np.ndarray) -> dict[str, float]:
+        values[position] = v
+        moved, still = subject.evaluate(values), subject.evaluate([
+            0 * x if k == position else x for k, x in enumerate(values)])  # fmt: skip
+        return {
+            f"⟨f({name}) − f(0), u⟩": _dot([a - b for a, b in zip(moved, still, strict=True)], cotangents),
+            f"⟨{name}, vjp(u)⟩": float((v * pulled).sum()),
+        }
+
+    found = sides(direction)
+    left, right = found.values()
+    index: tuple | None = None
+    if left != right:
+        for unit, place in _units(values[position].shape, range(direction.size)):
+            at_unit = sides(unit * multiple)
+            if len(set(at_unit.values())) > 1:
+                found, index = at_unit, place
+                break
+    what = f"the backward rule for {name} is not its adjoint" + (f" at {index}" if index else "")
+    scale = max(abs(value) for value in found.values())
+    state.compare(1, what, found, scale, position, index)
+
+
+def adjoint(state: State) -> None:
+    """Law 2: ⟨jvp(v), u⟩ = ⟨v, vjp(u)⟩ on normal data."""
+    subject = state.subject
+    for position, x in enumerate(state.values):
+        tangents = [np.zeros_like(v) for v in state.values]
+        tangents[position] = state.normal(x.shape)
+        pushed = subject.push(state.values, tangents)
+        terms = [p * g for p, g in zip(pushed, state.cotangents, strict=True)]
+        products = tangents[position] * state.pulled[position]
+        scale = sum(float(np.abs(t).sum()) for t in [*terms, products])
+        name = subject.input_names[position]
+        sides = {"⟨jvp(v), u⟩": sum(float(t.sum()) for t in terms),
+                 "⟨v, vjp(u)⟩": float(products.sum())}  # fmt: skip
+        size = max([x.size, *(g.size for g in state.cotangents)])
+        tolerance = (TOLERANCE[5] if state.reported else TOLERANCE[2]) * max(size, 1) ** 0.5
+        state.compare(2, f"forward and backward mode disagree in {name}", sides, scale, position,
+                      tolerance=tolerance)  # fmt: skip
+
+
+def complex_step(state: State) -> None:
+    """Law 3: Im f(x + ih·d)/h against the backward rule, entry by entry and along a direction.
+
+    Raises CannotBeComplex where the function does not run on complex numbers.
+    """
+    for position, direction, index in directions(state):
+        pushed = state.subject.complex_push(state.values, _only(state, position, direction))
+        _against_rule(state, 3, "complex step", pushed, position, direction, index)
+
+
+def _against_rule(
+    state: State, law: int, label: str, pushed: Arrays, position: int, direction: np.ndarray,
+    index: tuple | None, estimate: float = 0.0,
+) -> None:  # fmt: skip
+    """Compare ⟨u, J·d⟩, found without the rules, with ⟨d, vjp(u)⟩."""
+    terms = [p * g for p, g in zip(pushed, state.cotangents, strict=True)]
+    products = direction * state.pulled[position]
+    scale = max(sum(float(np.abs(t).sum()) for t in terms), float(np.abs(products).sum()))
+    left, right = sum(float(t.sum()) for t in terms), float(products.sum())
+    tolerance = TOLERANCE[5] if state.reported else TOLERANCE[law]
+    if law == 4 and scale:
+        tolerance = max(TOLERANCE[4], 4 * estimate / scale)
+    name = state.subject.input_names[position]
+    at = f"{name}[{', '.join(map(str, index))}]" if index else name
+    if law == 3 and _relative_error(left, right, scale) > tolerance:
+        _require_analytic(state, position, direction, left, right)
+    sides = {f"{label}, ⟨u, ∂f/∂{name}·d⟩": left, "backward rule, ⟨d, vjp(u)⟩": right}
+    state.compare(law, f"the derivative in {at} is wrong", sides, scale, position, index,
+                  tolerance=tolerance)  # fmt: skip
+
+
+def _require_analytic(
+    state: State, position: int, direction: np.ndarray, complex_value: float, rule: float
+) -> None:
+    """CannotBeComplex when real differences side with the rule against the complex step."""
+    value, estimate = difference(state, position, direction)
+    near, far = abs(value - rule), abs(value - complex_value)
+    if np.isfinite(value) and near <= 10 * estimate and far > 100 * (estimate + near):
+        raise CannotBeComplex("as a function of complex numbers it is not analytic")
+
+
+def richardson(state: State) -> None:
+    """Law 4: central differences extrapolated to step 0, within their own error estimate."""
+    for position, direction, index in directions(state):
+        value, estimate = difference(state, position, direction)
+        scale = abs(value) + float(np.abs(direction * state.pulled[position]).sum())
+        if not np.isfinite(value) or estimate > 1e-4 * max(scale, 1e-8):
+            continue  # the estimate itself says that nothing can be concluded
+        pushed = [np.asarray(value)]
+        with_rule = _Scalar(state)
+        _against_rule(with_rule, 4, "differences", pushed, position, direction, index, estimate)
+    entry = state.report.law(state.reported or 4)
+    if not entry.comparisons:
+        state.skip(4, "differences are too noisy here to conclude anything")
+
+
+class _Scalar(State):
+    """The state of ⟨u, f⟩, whose one output already holds the cotangents."""
+
+    def __init__(self, state: State) -> None:
+        self.__dict__.update(state.__dict__)
+        self.cotangents = [np.asarray(1.0)]
+
+
+def difference(state: State, position: int, direction: np.ndarray) -> tuple[float, float]:
+    """⟨u, ∂f·d⟩ by Ridders' method, and its error estimate (Ridders 1982).
+
+    Steps that would leave the piece of a piecewise function are shortened until they do not.
+    """
+    from .kinks import signature
+
+    x = state.values[position]
+    size = float(np.abs(direction).max(initial=0.0)) or 1.0
+    step = 0.05 * max(1.0, float(np.abs(x).mean()) if x.size else 1.0) / size
+    along = _only(state, position, direction)
+    here = signature(state.subject, state.values)[0]
+
+    def at(t: float) -> tuple[float, bool]:
+        values = [v + t * d for v, d in zip(state.values, along, strict=True)]
+        with np.errstate(all="ignore"):
+            found, outputs = signature(state.subject, values)
+        return _dot(outputs, state.cotangents), found == here
+
+    for _ in range(20):
+        if all(same and np.isfinite(value) for value, same in (at(step), at(-step))):
+            break
+        step /= 3
+    return _extrapolate(lambda t: at(t)[0], step)
+
+
+def _extrapolate(f: Any, step: float) -> tuple[float, float]:
+    rows: list[list[float]] = []
+    best, error = np.nan, np.inf
+    for level in range(8):
+        t = step / 2.0**level
+        high, low = f(t), f(-t)
+        row = [(high - low) / (2 * t)]
+        rounding = np.finfo(np.float64).eps * (abs(high) + abs(low)) / t
+        for k in range(1, level + 1):
+            factor = 4.0**k
+            row.append((factor * row[k - 1] - rows[-1][k - 1]) / (factor - 1))
+            estimate = max(abs(row[k] - row[k - 1]), abs(row[k] - rows[-1][k - 1])) + rounding
+            if estimate < error:
+                best, error = row[k], estimate
+        rows.append(row)
+    return best, float(error)
+
+
+def linear_in_g(state: State) -> None:
+    """Law 6: vjp(a·u + b·v) = a·vjp(u) + b·vjp(v), and vjp(0) = 0."""
+    subject, first = state.subject, state.cotangents
+    second = [state.normal(g.shape) for g in first]
+    mixed = [2.0 * u - 0.75 * v for u, v in zip(first, second, strict=True)]
+    both, other = (subject.pull(state.values, g) for g in (mixed, second))
+    nothing = subject.pull(state.values, [0.0 * g for g in first])
+    for position, name in enumerate(subject.input_names):
+        expected = 2.0 * state.pulled[position] - 0.75 * other[position]
+        size = 2.0 * np.abs(state.pulled[position]) + 0.75 * np.abs(other[position])
+        scale = float(size.max(initial=0.0))
+        wrong = _worst_place(both[position], expected)
+        if wrong is not None:
+            sides = {"vjp(2u − ¾v)": float(both[position][wrong]),
+                     "2vjp(u) − ¾vjp(v)": float(expected[wrong])}  # fmt: skip
+            state.compare(6, f"the rule for {name} is not linear in g", sides, scale, position,
+                          wrong, TOLERANCE[6] * max(expected.size, 1) ** 0.5)  # fmt: skip
+        wrong = _worst_place(nothing[position], 0.0 * expected)
+        if wrong is not None:
+            sides = {"vjp(0)": float(nothing[position][wrong]), "0": 0.0}
+            state.compare(6, f"vjp(0) is not 0 in {name}", sides, 1.0, position, wrong, 0.0)
+
+
+def symmetric(state: State, first: Subject, count: int) -> None:
+    """Law 5: the Hessian of ⟨u, f⟩ is symmetric, ⟨b, H·a⟩ = ⟨a, H·b⟩.
+
+    `state` is that of the vjp, `count` how many of its inputs are inputs of f.
+    """
+    a, b = ([state.normal(x.shape) for x in state.values[:count]] for _ in range(2))
+    products = [state.subject.pull(state.values, v)[:count] for v in (a, b)]
+    left, right = (
+        [v * p for v, p in zip(vectors, found, strict=True)]
+        for vectors, found in ((b, products[0]), (a, products[1]))
+    )
+    scale = sum(float(np.abs(t).sum()) for t in [*left, *right])
+    sides = {"⟨b, H·a⟩": sum(float(t.sum()) for t in left),
+             "⟨a, H·b⟩": sum(float(t.sum()) for t in right)}  # fmt: skip
+    state.compare(5, "the Hessian is not symmetric", sides, scale, tolerance=TOLERANCE[5])
+
+
+def directions(state: State) -> Iterator[tuple[int, np.ndarray, tuple | None]]:
+    """For each input: single entries (all, or some at random), and one normal direction."""
+    for position, x in enumerate(state.values):
+        if not x.size:
+            continue
+        if position not in state.exact:
+            places = state.rng.permutation(x.size)[:COORDINATES]
+            for unit, index in _units(x.shape, places):
+                yield position, unit, index
+        yield position, state.normal(x.shape), None
+
+
+def _units(shape: tuple[int, ...], places: Any) -> Iterator[tuple[np.ndarray, tuple]]:
+    for place in places:
+        index = tuple(int(i) for i in np.unravel_index(int(place), shape))
+        unit = np.zeros(shape)
+        unit[index] = 1.0
+        yield unit, index
+
+
+def _only(state: State, position: int, direction: np.ndarray) -> Arrays:
+    return [direction if k == position else np.zeros_like(x) for k, x in enumerate(state.values)]
+
+
+def _worst_place(found: np.ndarray, expected: np.ndarray) -> tuple | None:
+    if not found.size:
+        return None
+    gap = np.where(found == expected, 0.0, np.abs(found - expected))
+    gap = np.where(np.isnan(gap), np.inf, gap)
+    return tuple(int(i) for i in np.unravel_index(int(gap.argmax()), found.shape))
+
+
+def _relative_error(left: float, right: float, scale: float) -> float:
+    if left == right:
+        return 0.0
+    gap = abs(left - right)
+    return float(gap / scale) if np.isfinite(gap) and scale > 0 else float("inf")
+
+
+def _dot(first: Arrays, second: Arrays) -> float:
+    return sum(float((a * b).sum()) for a, b in zip(first, second, strict=True))

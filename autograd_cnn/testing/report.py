@@ -1,0 +1,116 @@
+"""What a check found: the law, how close, how many comparisons, and what it says when one breaks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from ..errors import GradientError
+
+LAWS = {
+    1: "exact adjoint",
+    2: "adjoint, jvp = vjp",
+    3: "complex step",
+    4: "Richardson",
+    5: "higher orders",
+    6: "linear in g",
+    8: "hygiene",
+    9: "layouts",
+    11: "kinks",
+}
+"""The laws by their number in `docs/checking.md`; the others belong to the suite."""
+
+
+@dataclass
+class Law:
+    """How one law fared: the worst relative error of its comparisons, or why it does not apply."""
+
+    number: int
+    tolerance: float = 0.0
+    worst: float = 0.0
+    comparisons: int = 0
+    why_not: str | None = None
+
+    @property
+    def name(self) -> str:
+        return LAWS[self.number]
+
+    def __str__(self) -> str:
+        start = f"{self.number:>4}  {self.name:<20}"
+        if self.comparisons == 0:
+            return f"{start}–         {self.why_not or 'nothing to compare'}"
+        allowed = "exact" if self.tolerance == 0 else f"allowed {self.tolerance:.0e}"
+        note = f"; {self.why_not}" if self.why_not else ""
+        return f"{start}{self.worst:<9.2g} {allowed}, {self.comparisons} comparisons{note}"
+
+
+@dataclass(frozen=True)
+class Kink:
+    """A place where a piecewise operation changes its piece, and how far it is from the point."""
+
+    primitive: str
+    line: str
+    distance: float
+
+    def __str__(self) -> str:
+        away = "at the point itself" if self.distance == 0 else f"{self.distance:.2g} away"
+        return f"{self.primitive} at {self.line}, {away}"
+
+
+@dataclass
+class Report:
+    """Every law that was run on one function, its worst error, and what else was seen."""
+
+    name: str
+    laws: dict[int, Law] = field(default_factory=dict)
+    evaluations: int = 0
+    kinks: list[Kink] = field(default_factory=list)
+    bytes_kept: int = 0
+    bytes_declared: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def worst(self) -> float:
+        """The largest relative error of any law."""
+        return max((law.worst for law in self.laws.values()), default=0.0)
+
+    def law(self, number: int) -> Law:
+        """The entry of a law, made on first use."""
+        return self.laws.setdefault(number, Law(number))
+
+    def __str__(self) -> str:
+        held = sum(law.comparisons > 0 for law in self.laws.values())
+        lines = [f"{self.name}: {held} laws hold, {self.evaluations} evaluations"]
+        lines += [str(self.laws[number]) for number in sorted(self.laws)]
+        lines += [f"      kink: {kink}" for kink in self.kinks]
+        if self.bytes_declared or self.bytes_kept:
+            lines.append(f"      tape: {self.bytes_kept:,} bytes kept, {self.bytes_declared:,} declared")
+        lines += [f"      {note}" for note in self.notes]
+        return "\n".join(lines)
+
+
+def broken(
+    law: int,
+    name: str,
+    what: str,
+    sides: dict[str, Any] | None = None,
+    *,
+    error: float | None = None,
+    tolerance: float | None = None,
+    input_name: str | None = None,
+    index: tuple | None = None,
+    line: str | None = None,
+) -> NoReturn:
+    """Raise GradientError with everything that is known, in the message and as attributes."""
+    lines = [f"law {law} ({LAWS[law]}) is broken by {name}: {what}"]
+    width = max(map(len, sides), default=0) + 1 if sides else 0
+    lines += [f"  {label + ':':<{width}}  {value!s}" for label, value in (sides or {}).items()]
+    if error is not None:
+        allowed = "exact equality is required" if not tolerance else f"allowed {tolerance:.1e}"
+        lines.append(f"  relative error {error:.3g}; {allowed}")
+    if line:
+        lines.append(f"  {name}: {line}")
+    raised: Any = GradientError("\n".join(lines))
+    raised.law, raised.name, raised.sides, raised.error = law, name, dict(sides or {}), error
+    raised.input_name, raised.index, raised.line, raised.culprit = input_name, index, line, None
+    raise raised

@@ -1,0 +1,120 @@
+"""PyTorch as an oracle: one comparison of values, first and second derivatives for every operation."""
+
+import numpy as np
+import pytest
+
+import autograd_cnn as ag
+
+REASON = "PyTorch is not installed: pip install torch==2.13.0"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """One thread for PyTorch: the suite runs a process on every core already."""
+    pytest.importorskip("torch", reason=REASON).set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def agree():
+    """`agree(ours, theirs, *arrays, order=2, rtol=1e-11)`: the same function, to rounding.
+
+    Compared are the value, the gradient of ⟨value, u⟩ and the gradient of ⟨gradient, v⟩, with
+    random u and v, at every array. A cotangent of ones would be zero for softmax and every norm.
+    """
+    return _agree
+
+
+@pytest.fixture(scope="session")
+def agree_single():
+    """`agree_single(ours, theirs, *arrays, terms)`: ours in float32 within its rounding bound.
+
+    The oracle runs in float64 on the same float32 numbers. A sum of `terms` products errs by at
+    most terms·ε·Σ|products| (Higham 2002, §3.1), and Σ|products| is the operation on magnitudes.
+    """
+    return _agree_single
+
+
+def _agree(ours, theirs, *arrays, order=2, rtol=1e-11):
+    mine = [ag.tensor(array, requires_grad=array.dtype.kind == "f") for array in arrays]
+    other = [_lift(array) for array in arrays]
+    value, expected = _as_list(ours(*mine)), _as_list(theirs(*other))
+    assert len(value) == len(expected)
+    for level in range(order + 1):
+        for ours_here, theirs_here in zip(value, expected, strict=True):
+            _close(ours_here, theirs_here, rtol, level)
+        if level == order:
+            return
+        value, expected = _derive(value, expected, mine, other, seed=level)
+        if not value:
+            return
+
+
+def _agree_single(ours, theirs, *arrays, terms):
+    import torch
+
+    mine = [ag.tensor(array.astype(np.float32), requires_grad=True) for array in arrays]
+    exact = [_lift(array.astype(np.float32).astype(np.float64)) for array in arrays]
+    sizes = [_lift(array.detach().abs().numpy()) for array in exact]
+    value, expected, bound = ours(*mine), theirs(*exact), theirs(*sizes)
+    assert value.dtype == np.float32
+    cotangent = np.random.default_rng(0).standard_normal(value.shape).astype(np.float32)
+    found = [value, *ag.gradients(value, mine, cotangent)]
+    seed = torch.from_numpy(cotangent.astype(np.float64))
+    wanted = [expected, *torch.autograd.grad(expected, exact, seed)]
+    bounds = [bound, *torch.autograd.grad(bound, sizes, seed.abs())]
+    for a, b, size in zip(found, wanted, bounds, strict=True):
+        assert a.dtype == np.float32
+        error = np.abs(a.numpy().astype(np.float64) - b.detach().numpy())
+        limit = (terms + 2) * np.finfo(np.float32).eps * size.detach().numpy()
+        assert (error <= limit + np.finfo(np.float32).tiny).all(), float((error - limit).max())
+
+
+def _derive(value, expected, mine, other, seed):
+    """Both sides' gradients of ⟨value, u⟩ with one random u, at the arrays they depend on."""
+    import torch
+
+    random = np.random.default_rng(seed)
+    tracked = [i for i, e in enumerate(expected) if e.requires_grad]
+    inputs = [i for i, o in enumerate(other) if o.requires_grad]
+    assert all(value[i].requires_grad for i in tracked)
+    if not tracked:
+        return [], []
+    seeds = [random.standard_normal(tuple(expected[i].shape)) for i in tracked]
+    found = ag.gradients(
+        [value[i] for i in tracked], [mine[i] for i in inputs], seeds, create_graph=True
+    )
+    wanted = torch.autograd.grad(
+        [expected[i] for i in tracked],
+        [other[i] for i in inputs],
+        [torch.from_numpy(np.asarray(s)) for s in seeds],
+        create_graph=True,
+        allow_unused=True,
+    )
+    zeros = [torch.zeros_like(other[i]) for i in inputs]
+    wanted = [z if w is None else w for w, z in zip(wanted, zeros, strict=True)]
+    keep = [i for i, w in enumerate(wanted) if w.requires_grad and found[i].requires_grad]
+    for i in set(range(len(wanted))) - set(keep):
+        _close(found[i], wanted[i], 1e-11, "constant gradient")
+    return [found[i] for i in keep], [wanted[i] for i in keep]
+
+
+def _close(ours, theirs, rtol, level):
+    a, b = ours.numpy(), theirs.detach().numpy()
+    assert a.shape == b.shape, (level, a.shape, b.shape)
+    if b.dtype.kind != "f":
+        np.testing.assert_array_equal(a, b)
+        return
+    assert a.dtype == b.dtype, (level, a.dtype, b.dtype)
+    scale = max(1.0, float(np.abs(b[np.isfinite(b)]).max(initial=0.0)))
+    np.testing.assert_allclose(a, b, rtol=0, atol=rtol * scale, err_msg=f"derivative {level}")
+
+
+def _lift(array):
+    import torch
+
+    lifted = torch.from_numpy(np.array(array))
+    return lifted.requires_grad_() if array.dtype.kind == "f" else lifted
+
+
+def _as_list(value):
+    return list(value) if isinstance(value, (list, tuple)) else [value]
