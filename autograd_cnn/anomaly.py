@@ -23,7 +23,7 @@ def detect_anomaly() -> Iterator[None]:
     ...     try:
     ...         ag.log(x)
     ...     except ag.errors.AnomalyError as error:
-    ...         print(str(error)[:40])
+    ...         print(str(error)[:39])
     log made 1 NaN or infinite of 1 values,
 
     Raises AnomalyError with the operation's name and the user's line.

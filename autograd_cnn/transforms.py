@@ -173,7 +173,7 @@ def checkpoint(f: Callable) -> Callable:
     >>> x = ag.tensor(0.5, requires_grad=True)
     >>> ag.checkpoint(lambda x: ag.tanh(ag.exp(x)))(x).backward()
     >>> round(float(x.grad), 4)
-    0.2261
+    0.2268
 
     Going backward raises TapeError when a parameter that `f` read has changed since.
     """

@@ -31,10 +31,10 @@ class TapeReference:
 def graph(target: Any, *examples: Any, model: Any = None) -> Graph:
     """The computation graph behind tensors, or of a function called with example arguments.
 
-    `target` is a recorded tensor, a container of them, or a function (a module, too). With
-    `model`, its parameters become rows of the operations that use them, under their own names;
-    weights and biases of convolutions, linear layers and normalisations do anyway. A function's
-    tape ends with this call, so its gradients are measured at once where its value allows it.
+    `target` is a recorded tensor, a container of them, or a function (a module, too). Parameters
+    are rows of the operations that use them: those of the modules that were called and of `model`,
+    and the weights and biases of convolutions, linear layers and normalisations anyway. A
+    function's tape ends with this call, so its gradients are measured at once.
 
     >>> import autograd_cnn as ag
     >>> x = ag.tensor([1.0, 2.0], requires_grad=True, name="x")
@@ -58,10 +58,9 @@ def graph(target: Any, *examples: Any, model: Any = None) -> Graph:
                 f"graph() needs tensors that recorded operations made, not {what}: does any input "
                 "have requires_grad=True, and was it computed outside no_grad()?"
             )
-    names = _parameter_names(model)
     roots = [node_of(output) for output in outputs]
     tape = _reachable(roots)
-    return _Builder(tape, names).build(roots, outputs)
+    return _Builder(tape, _parameter_names(tape, model)).build(roots, outputs)
 
 
 def _graph_of_function(function: Callable, examples: tuple, model: Any) -> Graph:
@@ -100,10 +99,19 @@ def _names_of(function: Callable) -> list[str]:
     return named + [f"input{i}" for i in range(len(named), 64)]
 
 
-def _parameter_names(model: Any) -> dict[int, str]:
-    if model is None:
-        return {}
-    return {id(parameter): name for name, parameter in model.named_parameters()}
+def _parameter_names(tape: list[TapeNode], model: Any) -> dict[int, str]:
+    """The full names of the parameters of a model and of the modules that were called."""
+    scopes = dict.fromkeys(node.scope for node in tape if node.scope is not None)
+    outermost: dict[Any, None] = {} if model is None else {model: None}
+    for scope in scopes:
+        while scope.parent is not None:
+            scope = scope.parent
+        module = scope.module() if scope.module is not None else None
+        if hasattr(module, "named_parameters"):
+            outermost.setdefault(module)
+    return {
+        id(parameter): name for module in outermost for name, parameter in module.named_parameters()
+    }
 
 
 def _reachable(roots: list[TapeNode]) -> list[TapeNode]:
@@ -130,10 +138,7 @@ class _Builder:
         self.lines: dict[tuple, str] = {}
 
     def build(self, roots: list[TapeNode], outputs: list[Tensor]) -> Graph:
-        rows = {
-            node: [i for i in range(len(node.parents)) if describe.is_parameter(node, i, self.known)]
-            for node in self.tape
-        }
+        rows = {node: describe.parameter_positions(node, self.known) for node in self.tape}
         used = dict.fromkeys(roots)
         for node in self.tape:
             for position, parent in enumerate(node.parents):
@@ -225,4 +230,6 @@ class _Builder:
 def _edge(source: int, target: int, position: int, node: TapeNode, parent: TapeNode) -> Edge:
     shape = tuple(parent.shape)
     nbytes = prod(shape) * parent.dtype.itemsize
-    return Edge(source, target, position, describe.operand_name(node, position), shape, nbytes)
+    operand = describe.operand_name(node, position)
+    flows = any(place == position and rule is not None for place, rule, _ in node.plan.steps)
+    return Edge(source, target, position, operand, shape, nbytes, flows)

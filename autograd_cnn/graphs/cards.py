@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import isfinite
 from typing import TYPE_CHECKING
 from unicodedata import east_asian_width
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 SMALL, NORMAL = 8.0, 10.0
 PAD, LEADING = 5.0, 1.3
+MOST_ROWS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Painter:
         self.theme: Theme = THEMES[view.theme]
         self.colour = view.color
         self.graph: Graph = view.shown
-        norms = [n.gradient for n in self.graph.nodes if n.gradient and not n.members]
+        norms = [n.gradient for n in self.graph.nodes if n.gradient and isfinite(n.gradient)]
         self.low, self.high = (min(norms), max(norms)) if norms else (1.0, 1.0)
 
     def text(self, text: str) -> str:
@@ -76,7 +79,7 @@ class Painter:
         spans = [header, name]
         belongs = self.belongs(node, within)
         if belongs:
-            spans.append(self._span(f"  {belongs}", look.ink, False, SMALL))
+            spans.append(self._span(f" · {belongs}", look.ink, False, SMALL))
         attributes = node.attributes if "attrs" in self.show else ""
         rows = [(Cell(tuple(spans), look.colour),
                  Cell((self._span(attributes, look.ink),), look.colour, True))]  # fmt: skip
@@ -94,13 +97,15 @@ class Painter:
         of = node.name if not node.is_input or node.name != "input" else f"input {node.id}"
         title = Cell((self._span(f"∂L/∂{of}", theme.ink, True, NORMAL),))
         rows = [(title, self._heat_cell(node.gradient))]
-        for parameter in node.parameters:
-            if not parameter.trainable:
-                continue
-            left = self._span(f"→ d{parameter.name} {_shape(parameter.shape)}", theme.ink)
+        trainable = [p for p in node.parameters if p.trainable]
+        for parameter in trainable[:MOST_ROWS]:
+            left = self._span(f"→ ∂L/∂{parameter.name} {shape_text(parameter.shape)}", theme.ink)
             norm = "not computed" if parameter.gradient is None else (
                 f"‖·‖ {parameter.gradient:.1e}")  # fmt: skip
             rows.append((Cell((left,)), Cell((self._span(norm, theme.ink),), None, True)))
+        if len(trainable) > MOST_ROWS:
+            more = f"… and {len(trainable) - MOST_ROWS} more parameters"
+            rows.append((Cell((self._span(more, theme.muted),)),))
         return Card(f"b{node.id}", tuple(rows), theme.gradient, theme.gradient_tint,
                     f"gradient of {node.name}")  # fmt: skip
 
@@ -154,7 +159,7 @@ class Painter:
         for parameter in node.parameters:
             colour = self.theme.ink if parameter.trainable else self.theme.muted
             left = (self._span(parameter.name, colour, parameter.trainable),
-                    self._span(f" {_shape(parameter.shape)}", colour))  # fmt: skip
+                    self._span(f" {shape_text(parameter.shape)}", colour))  # fmt: skip
             count = self._span(count_text(parameter.count), colour)
             rows.append((Cell(left), Cell((count,), None, True)))
         return rows
@@ -164,14 +169,14 @@ class Painter:
         rows: list[tuple[Cell, ...]] = [(Cell((self._span(node.summary, theme.ink),)),)]
         whole = self.graph
         for name, value, total, colour in (
-            ("params", count_parameters([node]) * node.repeats, whole.parameter_count, "#0072B2"),
+            ("params", count_parameters([node]), whole.parameter_count, "#0072B2"),
             ("FLOP", 2 * (node.multiplications or 0), 2 * whole.multiplications, "#D55E00"),
-            ("output bytes", node.nbytes, max(n.nbytes for n in whole.nodes), "#009E73"),
+            ("bytes out", node.nbytes, sum(n.nbytes for n in whole.nodes), "#009E73"),
         ):
             if value:
                 bar = Cell((), None, False, min(1.0, value / max(total, 1)), colour)
-                rows.append((Cell((self._span(name, theme.ink),)),
-                             Cell((self._span(count_text(value), theme.ink),), None, True), bar))  # fmt: skip
+                count = Cell((self._span(count_text(value), theme.ink),), None, True)
+                rows.append((Cell((self._span(name, theme.ink),)), count, bar))
         return rows
 
     def _extra_rows(self, node: Node) -> list[tuple[Cell, ...]]:
@@ -201,10 +206,7 @@ class Painter:
         return Cell((self._span(f"{value:.1e}", ink),), fill, True)
 
 
-def _shape(shape: tuple[int, ...]) -> str:
-    return shape_text(shape)
-
-
+@lru_cache(maxsize=4096)
 def width_of(text: str, size: float, bold: bool = False) -> float:
     """The width of text in points, as DejaVu Sans (the widest of our fonts) would set it."""
     return sum(_width(character) for character in text) * size * (1.1 if bold else 1.0)
@@ -213,7 +215,7 @@ def width_of(text: str, size: float, bold: bool = False) -> float:
 def _width(character: str) -> float:
     if character in " iljI.,:;'|!`":
         return 0.34
-    if character in "ftr()[]{}/\\-\"":
+    if character in 'ftr()[]{}/\\-"':
         return 0.42
     if character in "mwMW%@":
         return 0.95

@@ -9,6 +9,7 @@ from ..kernels.specs import ConvSpec, PoolSpec, Spec
 from ..tape import Leaf
 from ..tape import Node as TapeNode
 
+LONGEST = 32
 WINDOWED = ("conv", "max_pool", "avg_pool", "conv_input_grad", "conv_weight_grad")
 PARAMETERS = {"w": "weight", "b": "bias", "weight": "weight", "bias": "bias"}
 STATISTICS = {"mean": "running_mean", "var": "running_var"}
@@ -47,7 +48,8 @@ def attribute_text(node: TapeNode) -> str:
         parts.append(_window_text(spec, _kernel(node, spec)))
     for name, value in attributes.items():
         if name == "axes":
-            if len(value) < len(_input_shape(node) or value + (0,)):
+            some = len(value) < len(_input_shape(node) or (*value, 0))
+            if some and node.primitive.family != "normalisation":
                 parts.append("over " + ",".join(map(str, value)))
         elif name == "axis" and node.primitive.family != "loss":
             parts.append(f"axis {value}")
@@ -64,7 +66,8 @@ def attribute_text(node: TapeNode) -> str:
     if node.primitive.family == "loss":
         parts.append("each" if attributes.get("scale", 0) is None else "")
     parts += _number_operands(node)
-    return " ".join(part for part in parts if part)
+    text = " ".join(part for part in parts if part)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
 def operand_name(node: TapeNode, position: int) -> str:
@@ -73,21 +76,19 @@ def operand_name(node: TapeNode, position: int) -> str:
     return f"{inputs[0]}[{position}]" if node.primitive.variadic else inputs[position]
 
 
-def is_parameter(node: TapeNode, position: int, known: frozenset[int]) -> bool:
-    """Whether an operand is a row of the card: a weight, a bias or a running statistic.
+def parameter_positions(node: TapeNode, known: frozenset[int]) -> list[int]:
+    """The operands that are rows of the card: weights, biases and running statistics.
 
     `known` holds the ids of a model's own parameters: those are rows wherever they are used.
     """
-    parent = node.parents[position]
-    if not isinstance(parent, Leaf):
-        return False
-    tensor = parent.tensor()
-    if tensor is not None and id(tensor) in known:
-        return True
-    if node.primitive.family not in ("parameterised", "normalisation"):
-        return False
-    name = operand_name(node, position)
-    return name in PARAMETERS or name in STATISTICS
+    found = []
+    for position, parent in enumerate(node.parents):
+        if isinstance(parent, Leaf):
+            usual = node.primitive.family in ("parameterised", "normalisation")
+            name = operand_name(node, position) if usual else ""
+            if name in PARAMETERS or name in STATISTICS or id(parent.tensor()) in known:
+                found.append(position)
+    return found
 
 
 def multiplications(node: TapeNode) -> int | None:

@@ -37,7 +37,9 @@ def card_html(card: Card) -> str:
     columns = max(len(row) for row in card.rows)
     rows = []
     for row in card.rows:
-        cells = [c for c in row if c.spans and any(s.text for s in c.spans) or c.bar is not None]
+        cells = [c for c in row if c.bar is not None or any(s.text for s in c.spans)]
+        if not cells:
+            continue
         span = columns - len(cells) + 1
         texts = [_cell_html(cell, span if i == 0 else 1) for i, cell in enumerate(cells)]
         rows.append(f"<TR>{''.join(texts)}</TR>")

@@ -36,8 +36,8 @@ class Node:
 
     `id` is its place on the tape. `multiplications` is None where the operation declares no cost;
     `kept` names what the tape holds for the backward pass; `gradient` is ‖∂L/∂output‖₂, once
-    measured. A collapsed module has the operations it stands for in `members`, and `repeats` is
-    how many modules like it were folded into it.
+    measured. A collapsed module has the ids of the operations it stands for in `members`, and two
+    modules that do the same have equal `fingerprint`s.
     """
 
     id: int
@@ -56,7 +56,7 @@ class Node:
     gradient: float | None = None
     members: tuple[int, ...] = ()
     summary: str = ""
-    repeats: int = 1
+    fingerprint: tuple = ()
 
     @property
     def is_input(self) -> bool:
@@ -67,8 +67,9 @@ class Node:
 class Edge:
     """A tensor on its way from the node that made it to one that reads it.
 
-    `position` is the operand it becomes, `operand` that operand's name; `count` is the number of
-    edges of the tape that this one stands for.
+    `position` is the operand it becomes, `operand` that operand's name; `differentiable` says
+    whether a gradient comes back along it; `count` is the number of edges of the tape that this
+    one stands for.
     """
 
     source: int
@@ -77,6 +78,7 @@ class Edge:
     operand: str
     shape: Shape
     nbytes: int
+    differentiable: bool = True
     count: int = 1
 
 

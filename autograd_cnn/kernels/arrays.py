@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 Array = Any
@@ -83,7 +84,7 @@ class ArrayKernels:
         return self.xp.flip(x, axes)
 
     def pad(self, x: Array, *, widths: tuple[tuple[int, int], ...], value: float) -> Array:
-        return self.xp.pad(x, widths, constant_values=value)
+        return self.xp.pad(x, widths, constant_values=value) if widths else x
 
     def concatenate(self, *x: Array, axis: int) -> Array:
         return self.xp.concatenate(x, axis=axis)
@@ -115,8 +116,9 @@ class ArrayKernels:
         xp = self.xp
         rows, places = xp.moveaxis(y, axis, -1), xp.moveaxis(indices, axis, -1)
         lead = xp.broadcast_shapes(rows.shape, places.shape)
-        rows = xp.ascontiguousarray(xp.broadcast_to(rows, lead)).reshape(-1, lead[-1])
-        places = xp.ascontiguousarray(xp.broadcast_to(places, lead)).reshape(-1, lead[-1])
+        flat = (prod(lead[:-1]), lead[-1])
+        rows = xp.ascontiguousarray(xp.broadcast_to(rows, lead)).reshape(flat)
+        places = xp.ascontiguousarray(xp.broadcast_to(places, lead)).reshape(flat)
         out = xp.zeros((rows.shape[0], size), y.dtype)
         xp.add.at(out, (xp.arange(rows.shape[0])[:, None], places), rows)
         return xp.moveaxis(out.reshape(*lead[:-1], size), -1, axis)

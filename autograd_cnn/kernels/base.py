@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from types import ModuleType
 
+from .columns import ColumnKernels
 from .elementwise import ElementwiseKernels
 from .fused import FusedKernels
-from .windows import WindowKernels
+from .linalg import LinalgKernels
+from .scan import ScanKernels
 
 
-class Kernels(ElementwiseKernels, FusedKernels, WindowKernels):
+class Kernels(ElementwiseKernels, FusedKernels, ColumnKernels, ScanKernels, LinalgKernels):
     """Generic kernels over an array module `xp`.
 
     A provider is a subclass that overrides what it does faster and calls `super()` for the rest.

@@ -76,12 +76,11 @@ class FusedKernels(ArrayKernels):
 
     def cross_entropy(self, x: Array, target: Array, *, axis: int, scale: float | None) -> Array:
         log_p = self.log_softmax(x, axis=axis)
-        terms = self.xp.where(target == 0, x.dtype.type(0), target * log_p)
-        losses = -terms.sum(axis=axis)
+        losses = -(target * self.xp.where(target == 0, x.dtype.type(0), log_p)).sum(axis=axis)
         return losses if scale is None else losses.sum() * scale
 
     def nll_loss(self, x: Array, target: Array, *, axis: int, scale: float | None) -> Array:
-        losses = -(self.xp.where(target == 0, x.dtype.type(0), target * x)).sum(axis=axis)
+        losses = -(target * self.xp.where(target == 0, x.dtype.type(0), x)).sum(axis=axis)
         return losses if scale is None else losses.sum() * scale
 
     def mse_loss(self, x: Array, y: Array, *, scale: float | None) -> Array:

@@ -101,7 +101,7 @@ class NumpyKernels(Kernels):
         self, x: Array, weight: Array | None, bias: Array | None, *,
         axes: Axes, shape: tuple, eps: float,
     ) -> tuple[Array, Array, Array]:  # fmt: skip
-        layout = _norm_layout(x, axes, shape)
+        layout = _norm_layout(axes, shape, x, weight, bias)
         if layout == "channel":
             rows = x.reshape(*x.shape[:2], -1)
             y, mean, inverse_std = numpy_norm.normalize_channels(rows, weight, bias, eps)
@@ -121,7 +121,7 @@ class NumpyKernels(Kernels):
         self, g: Array, x: Array, weight: Array | None, mean: Array, inverse_std: Array, *,
         axes: Axes, shape: tuple, eps: float,
     ) -> Array:  # fmt: skip
-        layout = _norm_layout(x, axes, shape) if g.dtype == x.dtype else None
+        layout = _norm_layout(axes, shape, x, g, weight, mean, inverse_std)
         if layout == "channel":
             lines = (*x.shape[:2], -1)
             result = numpy_norm.channels_input_grad(
@@ -142,7 +142,7 @@ class NumpyKernels(Kernels):
         self, g: Array, x: Array, mean: Array, inverse_std: Array, *,
         axes: Axes, shape: tuple, eps: float,
     ) -> Array:  # fmt: skip
-        layout = _norm_layout(x, axes, shape) if g.dtype == x.dtype else None
+        layout = _norm_layout(axes, shape, x, g, mean, inverse_std)
         if layout == "channel":
             lines = (*x.shape[:2], -1)
             total = numpy_norm.centred_products(g.reshape(lines), x.reshape(lines), mean.ravel())
@@ -211,6 +211,8 @@ class NumpyKernels(Kernels):
             ways = _WAYS[kernel](*args, **attributes)
         except KeyError:
             return where
+        if not all(array.size and _is_inexact(array.dtype) for array in args[:2]):
+            return f"{where}: the generic code, for whole numbers and empty arrays"
         best = min(ways, key=ways.__getitem__)
         rest = ", ".join(f"{way} {time:.3g}" for way, time in ways.items() if way != best)
         return f"{where}: {best}, estimated {ways[best]:.3g} ms" + (f" ({rest})" if rest else "")
@@ -253,8 +255,10 @@ def _images(x: Array) -> Array:
     return x.reshape(x.shape[0] * x.shape[1], *x.shape[2:])
 
 
-def _norm_layout(x: Array, axes: Axes, shape: tuple) -> str | None:
-    if x.dtype.kind != "f" or x.dtype.itemsize < 4 or not x.size:
+def _norm_layout(axes: Axes, shape: tuple, x: Array, *others: Array | None) -> str | None:
+    """How to see `x`, where the fast code can: everything real, of one type, single or wider."""
+    same = all(array is None or array.dtype == x.dtype for array in others)
+    if not same or x.dtype.kind != "f" or x.dtype.itemsize < 4 or not x.size:
         return None
     return numpy_norm.layout(x.ndim, tuple(axes), tuple(shape))
 

@@ -23,7 +23,7 @@ from math import prod
 import numpy as np
 
 from .numpy_costs import cheapest, costs, weight_costs
-from .numpy_unroll import Columns, Rows, Wide, blocks, grid_of, is_pointwise, mirrored_spec
+from .numpy_unroll import Columns, Rows, Wide, blocks, eights, grid_of, is_pointwise, mirrored_spec
 from .specs import ConvSpec, Sizes
 
 
@@ -77,6 +77,9 @@ def _columns(x, w, b, spec, out):
     n, groups, dtype = x.shape[0], spec.groups, x.dtype
     grid = grid_of(spec, x.shape[2:], w.shape[2:], out)
     filters = w.reshape(groups, w.shape[0] // groups, -1)
+    if groups == 1 and w.shape[0] % 8:
+        spare = eights(w.shape[0]) - w.shape[0]
+        filters = np.pad(filters, ((0, 0), (0, spare), (0, 0)))
     y = np.empty((n, w.shape[0], *out), dtype)
     for images, block in blocks(n, x.shape[1] * grid.taps * grid.length * dtype.itemsize):
         if block is not None:
@@ -84,7 +87,7 @@ def _columns(x, w, b, spec, out):
             wide = Wide(grid, w.shape[0], block, groups, dtype)
         columns.load(x[images])
         for run in columns.runs:
-            np.matmul(filters, columns.unroll(run), out=wide.matrix[..., run])
+            np.matmul(filters, columns.unroll(run), out=wide.padded_matrix[..., run])
         wide.store(y[images], b)
     return y
 
@@ -93,8 +96,7 @@ def _weight_columns(x, y, spec, kernel):
     n, groups, dtype = x.shape[0], spec.groups, x.dtype
     grid = grid_of(spec, x.shape[2:], kernel, y.shape[2:])
     channels, filters = x.shape[1] // groups, y.shape[1] // groups
-    total = np.zeros((groups, channels * grid.taps, filters), dtype)
-    part = np.empty_like(total)
+    total = 0
     for images, block in blocks(n, x.shape[1] * grid.taps * grid.length * dtype.itemsize):
         if block is not None:
             columns = Columns(grid, x.shape[1], block, groups, dtype)
@@ -102,7 +104,10 @@ def _weight_columns(x, y, spec, kernel):
         columns.load(x[images])
         wide.load(y[images])
         for run in columns.runs:
-            total += np.matmul(columns.unroll(run), wide.matrix[..., run].swapaxes(1, 2), out=part)
+            columns.unroll(run)
+            outputs = wide.padded_matrix[..., run].swapaxes(1, 2)
+            total += np.matmul(columns.padded_matrix(run), outputs)
+    total = total[:, : channels * grid.taps, :filters]
     return np.ascontiguousarray(total.swapaxes(1, 2)).reshape(groups * filters, channels, *kernel)
 
 

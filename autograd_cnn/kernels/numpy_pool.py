@@ -63,7 +63,7 @@ def scatter(y: np.ndarray, switches: np.ndarray, spec: PoolSpec, size: Sizes) ->
 
 def sum_pool(x: np.ndarray, spec: PoolSpec, out: Sizes) -> np.ndarray:
     """The sum over each window."""
-    if spec.kernel == x.shape[1:] and prod(out) == 1 and not any(map(any, spec.padding)):
+    if _is_global(spec, x.shape[1:], out):
         return x.reshape(len(x), -1).sum(axis=1).reshape(len(x), *out)
     y = np.empty((len(x), *out), x.dtype)
     for images, padded in _blocks(x, spec, out, 0):
@@ -73,7 +73,7 @@ def sum_pool(x: np.ndarray, spec: PoolSpec, out: Sizes) -> np.ndarray:
 
 def spread_pool(y: np.ndarray, spec: PoolSpec, size: Sizes) -> np.ndarray:
     """The transpose of `sum_pool`."""
-    if spec.kernel == size and y.size == len(y) and not any(map(any, spec.padding)):
+    if _is_global(spec, size, y.shape[1:]):
         return np.broadcast_to(y, (len(y), *size)).copy()
     result = np.zeros((len(y), *size), y.dtype)
     for images, padded in _transposed_blocks(result, spec, y.shape[1:]):
@@ -82,6 +82,12 @@ def spread_pool(y: np.ndarray, spec: PoolSpec, size: Sizes) -> np.ndarray:
             part = _spread_axis(part, axis, spec, padded.shape[axis], None)
         _spread_axis(part, 1, spec, padded.shape[1], padded)
     return result
+
+
+def _is_global(spec: PoolSpec, size: Sizes, out: Sizes) -> bool:
+    """Whether one window sees the whole image and nothing else."""
+    plain = max(spec.dilation) == 1 and not any(map(any, spec.padding))
+    return plain and spec.kernel == size and prod(out) == 1
 
 
 def _bits(x: np.ndarray) -> str:

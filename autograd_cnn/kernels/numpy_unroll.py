@@ -45,6 +45,11 @@ def block_count(n: int, image_bytes: int) -> int:
     return max(1, min(n, -(-n * image_bytes // BLOCK_BYTES)))
 
 
+def eights(rows: int) -> int:
+    """The next multiple of eight, what BLAS computes at once: it takes longer over fewer rows."""
+    return -(-rows // 8) * 8
+
+
 @dataclass(frozen=True, slots=True)
 class Grid:
     """The flat layout in which every tap sees one contiguous run.
@@ -121,7 +126,9 @@ class Columns:
             image_bytes = channels * grid.taps * grid.length * dtype.itemsize
             pieces = min(grid.length, -(-image_bytes // BLOCK_BYTES))
         step = -(-grid.length // pieces)
-        self.unrolled = np.empty(channels * grid.taps * images * step, dtype)
+        self.rows = channels * grid.taps
+        self.spare = eights(self.rows) - self.rows if groups == 1 else 0
+        self.unrolled = np.empty((self.rows + self.spare) * images * step, dtype)
         starts = range(0, grid.length, step)
         self.runs = [slice(a, min(a + step, grid.length)) for a in starts]
         if pieces == 1:
@@ -142,9 +149,15 @@ class Columns:
 
     def matrix(self, run: slice) -> np.ndarray:
         """Where the unrolled taps of the places in `run` are kept: groups × (C/G·taps) × places."""
-        channels, width = self.flat.shape[1], run.stop - run.start
-        used = self.unrolled[: channels * self.grid.taps * width]
-        return used.reshape(self.groups, channels // self.groups * self.grid.taps, width)
+        width = run.stop - run.start
+        return self.unrolled[: self.rows * width].reshape(self.groups, -1, width)
+
+    def padded_matrix(self, run: slice) -> np.ndarray:
+        """The same with rows of zeros up to a multiple of eight, where there is one group."""
+        width = run.stop - run.start
+        used = self.unrolled[: (self.rows + self.spare) * width]
+        used[self.rows * width :] = 0
+        return used.reshape(self.groups, -1, width)
 
     def _shifted(self, run: slice) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """For each tap, its rows of the matrix and what it sees of the images."""
@@ -155,21 +168,28 @@ class Columns:
             yield matrix[:, tap], self.flat[phase][..., start : start + length]
 
     def unroll(self, run: slice) -> np.ndarray:
+        """Fill the matrix of the places in `run`."""
         for rows, seen in self._shifted(run):
             rows[...] = seen
         return self.matrix(run)
 
     def add_up(self, run: slice) -> None:
+        """The transpose of `unroll`: add the matrix to the images."""
         for rows, seen in self._shifted(run):
             seen += rows
 
 
 class Wide:
-    """A block of outputs as groups × O/G × (images·places), with gaps where no output lies."""
+    """A block of outputs as groups × O/G × (images·places), with gaps where no output lies.
+
+    A single group gets rows of zeros up to a multiple of eight.
+    """
 
     def __init__(self, grid: Grid, filters: int, images: int, groups: int, dtype) -> None:
-        flat = np.zeros((filters, images, grid.length), dtype)
-        self.matrix = flat.reshape(groups, filters // groups, images * grid.length)
+        rows = eights(filters) if groups == 1 else filters
+        flat = np.zeros((rows, images, grid.length), dtype)
+        self.padded_matrix = flat.reshape(groups, rows // groups, images * grid.length)
+        self.matrix = self.padded_matrix[:, : filters // groups]
         steps = [prod(grid.places[axis + 1 :]) * dtype.itemsize for axis in range(len(grid.out))]
         strides = (flat.strides[1], flat.strides[0], *steps)
         self.outputs = as_strided(flat, (images, filters, *grid.out), strides)

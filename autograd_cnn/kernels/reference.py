@@ -174,7 +174,7 @@ class ReferenceKernels(Kernels):
         )
 
     def log_softmax(self, x: Array, *, axis: int) -> Array:
-        return self._along(axis, x, lambda line: line - self._log_sum(line))
+        return self._along(axis, x, self._shifted_minus_log_sum)
 
     def logsumexp(self, x: Array, *, axes: Axes, keepdims: bool) -> Array:
         result = self.xp.zeros(x.shape, x.dtype)
@@ -219,6 +219,10 @@ class ReferenceKernels(Kernels):
         for line in groups_of(x.shape, (axis % x.ndim,)):
             result[line] = function(x[line])
         return result
+
+    def _shifted_minus_log_sum(self, values: Array) -> Array:
+        shifted = values - values.real.max()
+        return shifted - self.xp.log(self.xp.exp(shifted).sum())
 
     def _log_sum(self, values: Array) -> Array:
         top = values.real.max()

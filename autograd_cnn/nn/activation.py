@@ -71,6 +71,9 @@ class GELU(Module):
     def forward(self, x: Any) -> Any:
         return ops.gelu(x)
 
+    def extra_repr(self) -> str:
+        return "approximate='none'"
+
 
 class Sigmoid(Module):
     """1/(1 + e⁻ˣ)."""

@@ -22,6 +22,8 @@ class _Loss(Module):
 class NLLLoss(_Loss):
     """−log p at the right class of log-probabilities N×C; see `ag.nll_loss`."""
 
+    weight: Tensor | None
+
     def __init__(
         self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean"
     ) -> None:

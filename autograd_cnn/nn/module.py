@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import ShapeError, TapeError, shape_text
-from ..kernels.devices import to_device
+from ..kernels.devices import is_cupy, to_device
 from ..tape import Context, Scope, _context
 from ..tensor import Tensor
 
@@ -71,8 +71,7 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run `forward` inside a scope of its own on the tape."""
         now = _context.get()
-        kind = type(self).__name__
-        scope = Scope(self._name or kind, kind, now.scope, self)
+        scope = Scope(self._name, type(self).__name__, now.scope, self)
         # tape.changed() written out: this runs for every layer of every step
         token = _context.set(
             Context(now.recording, now.rules, scope, now.observers, now.checkpoint, now.nested)
@@ -186,7 +185,7 @@ class Module:
             kind = ValueError if problems else ShapeError
             raise kind(text + "\n  ".join(problems + misfits))
         for key, value in values.items():
-            own[key].assign(value)
+            own[key].assign(to_device(value, own[key].device))
         return LoadResult(missing, unexpected)
 
     def train(self, mode: bool = True) -> Module:
@@ -275,7 +274,7 @@ def _array(value: Any) -> Any:
     """An array of any tensor: ours, NumPy's, or another library's on the CPU."""
     if isinstance(value, Tensor):
         return value._data
-    return value if hasattr(value, "__array_interface__") else np.asarray(value)
+    return value if is_cupy(value) else np.asarray(value)
 
 
 def _move(tensor: Tensor, target: Any) -> None:

@@ -17,6 +17,9 @@ class _BatchNorm(Module):
     """Batch norm with learned weight and bias, and running statistics for evaluation."""
 
     ranks: tuple[int, ...]
+    running_mean: Tensor | None
+    running_var: Tensor | None
+    num_batches_tracked: Tensor | None
 
     def __init__(
         self,
@@ -25,12 +28,14 @@ class _BatchNorm(Module):
         momentum: float | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         self.weight = Parameter(init.ones(num_features)) if affine else None
-        self.bias = Parameter(init.zeros(num_features)) if affine else None
+        self.bias = Parameter(init.zeros(num_features)) if affine and bias else None
         tracked = track_running_stats
         self.register_buffer("running_mean", init.zeros(num_features) if tracked else None)
         self.register_buffer("running_var", init.ones(num_features) if tracked else None)
@@ -57,7 +62,8 @@ class _BatchNorm(Module):
     def extra_repr(self) -> str:
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
-            f"affine={self.affine}, track_running_stats={self.track_running_stats}"
+            f"affine={self.affine}, bias={self.bias is not None}, "
+            f"track_running_stats={self.track_running_stats}"
         )
 
 
@@ -117,7 +123,8 @@ class LayerNorm(Module):
 
     def extra_repr(self) -> str:
         return (
-            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+            f"{self.normalized_shape}, eps={self.eps}, "
+            f"elementwise_affine={self.elementwise_affine}, bias={self.bias is not None}"
         )
 
 
@@ -125,7 +132,13 @@ class GroupNorm(Module):
     """Normalise groups of channels of each sample, as `ag.group_norm` (Wu and He 2018)."""
 
     def __init__(
-        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         if num_groups < 1 or num_channels % num_groups:
@@ -135,13 +148,16 @@ class GroupNorm(Module):
         self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps
         self.affine = affine
         self.weight = Parameter(init.ones(num_channels)) if affine else None
-        self.bias = Parameter(init.zeros(num_channels)) if affine else None
+        self.bias = Parameter(init.zeros(num_channels)) if affine and bias else None
 
     def forward(self, x: Any) -> Any:
         return ops.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+        return (
+            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
+            f"bias={self.bias is not None}"
+        )
 
 
 class LocalResponseNorm(Module):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ops
+from ..kernels.specs import per_axis
 from .module import Module
 
 
@@ -71,6 +72,10 @@ class _AvgPool(Module):
         super().__init__()
         self.kernel_size, self.padding = kernel_size, padding
         self.stride = kernel_size if stride is None else stride
+        if self.ndim == 1:  # tuples, as PyTorch has them
+            self.kernel_size = per_axis(self.kernel_size, 1, "kernel_size", 1)
+            self.stride = per_axis(self.stride, 1, "stride", 1)
+            self.padding = per_axis(self.padding, 1, "padding", 0)
         self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
 
     def forward(self, x: Any) -> Any:
@@ -127,8 +132,10 @@ class MaxUnpool2d(Module):
 
     def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
         super().__init__()
-        self.kernel_size, self.padding = kernel_size, padding
-        self.stride = kernel_size if stride is None else stride
+        stride = kernel_size if stride is None else stride
+        self.kernel_size = per_axis(kernel_size, 2, "kernel_size", 1)
+        self.stride = per_axis(stride, 2, "stride", 1)
+        self.padding = per_axis(padding, 2, "padding", 0)
 
     def forward(self, x: Any, indices: Any, output_size: Any = None) -> Any:
         return ops.max_unpool2d(

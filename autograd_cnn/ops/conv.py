@@ -14,6 +14,7 @@ from ..kernels.specs import ConvSpec, Pairs, conv_spec, per_axis
 from ..primitive import multilinear
 from .reduce import reshape
 from .reduce import sum as sum_
+from .shape import pad
 
 
 def _multiplications(ans: tuple, x: tuple, w: tuple, *rest: Any, **attributes: Any) -> int:
@@ -98,7 +99,6 @@ def _transposed(name, ndim, x, w, b, stride, padding, output_padding, groups, di
     dilations = per_axis(dilation, ndim, "dilation", 1)
     extra = per_axis(output_padding, ndim, "output_padding", 0)
     sides = per_axis(padding, ndim, "padding", 0)
-    pairs: Pairs = tuple((p, p) for p in sides)
     if len(x.shape) != ndim + 2 or x.shape[1] != w.shape[0] or groups < 1 or w.shape[0] % groups:
         raise ShapeError(
             f"{name}: input {shape_text(x.shape)} with filters {shape_text(w.shape)} and groups "
@@ -116,11 +116,23 @@ def _transposed(name, ndim, x, w, b, stride, padding, output_padding, groups, di
             x.shape[2:], strides, sides, w.shape[2:], dilations, extra, strict=True
         )
     )
-    if min(size) < 1:
-        raise ShapeError(f"{name}: input {shape_text(x.shape)} has no output: {shape_text(size)}")
+    # output_padding first takes back padding; what is left of it are zeros that no entry reaches
+    rest = tuple(max(0, o - p) for o, p in zip(extra, sides, strict=True))
+    reached = tuple(n - r for n, r in zip(size, rest, strict=True))
+    for axis, n in enumerate(reached):
+        if n < 1:
+            raise ShapeError(
+                f"{name}: input {shape_text(x.shape[1:])} with kernel {w.shape[2 + axis]}, padding "
+                f"{sides[axis]}, dilation {dilations[axis]}, output_padding {extra[axis]} has no "
+                f"output: ({x.shape[2 + axis]} − 1)·{strides[axis]} − 2·{sides[axis]} + "
+                f"({w.shape[2 + axis]} − 1)·{dilations[axis]} + 1 + {extra[axis]} = "
+                f"{str(size[axis]).replace('-', '−')}"
+            )
     _check_bias(name, b, w.shape[1] * groups)
+    pairs: Pairs = tuple((p, max(0, p - o)) for o, p in zip(extra, sides, strict=True))
     spec = ConvSpec(strides, pairs, dilations, groups)
-    y = _conv_input_grad(x, w, spec=spec, size=size)
+    y = _conv_input_grad(x, w, spec=spec, size=reached)
+    y = pad(y, ((0, 0), (0, 0), *((0, r) for r in rest))) if any(rest) else y
     return y if b is None else y + reshape(b, (-1, *(1,) * ndim))
 
 

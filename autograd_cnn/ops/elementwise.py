@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import DTypeError, explain_broadcast
-from ..kernels import provider_for
+from ..kernels import devices, provider_for
 from ..primitive import elementwise, linear
 from ..tensor import Tensor
 
@@ -104,7 +104,12 @@ _where = elementwise(
     branch=lambda condition, x, y: condition,
 )
 _astype = linear("astype", x=lambda g: g, family="shape")
-_to_device = linear("to_device", x=lambda g: g, kernel="identity", family="shape")
+_to_device = linear(
+    "to_device",
+    x=lambda g, source: to_device(g, source),
+    kernel=lambda x, *, source, device: devices.to_device(x, device),
+    family="shape",
+)
 
 
 def add(x: Any, y: Any) -> Any:
@@ -267,4 +272,5 @@ def astype(x: Any, dtype: Any) -> Any:
 
 def to_device(x: Tensor, device: str) -> Tensor:
     """x on another device; its gradient comes back to the device of x."""
-    return _to_device(x, device=device)
+    data = x._data if isinstance(x, Tensor) else x
+    return _to_device(x, source=devices.device_of(data), device=device)

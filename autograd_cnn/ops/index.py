@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from ..errors import ShapeError, shape_text
 from ..kernels import provider_for
 from ..primitive import linear, multilinear
@@ -120,7 +122,11 @@ def _value_for(name: str, x: Any, index: Any, value: Any) -> tuple[Any, tuple[in
 
 
 def _plain(index: Any) -> Any:
-    """An index with its tensors as arrays and its lists as they are."""
+    """An index with its tensors as arrays; what could still be written to is copied."""
     if isinstance(index, tuple):
         return tuple(_plain(item) for item in index)
-    return index._data if isinstance(index, Tensor) else index
+    if isinstance(index, Tensor):
+        return index._data
+    if isinstance(index, list):
+        return np.array(index) if index else np.zeros(0, np.int64)
+    return index.copy() if getattr(index, "ndim", 0) else index

@@ -29,7 +29,7 @@ def _linear_weight(g: Any, x: Any) -> Any:
 
 _linear = multilinear(
     "linear",
-    x=lambda g, w: _product(g, w),
+    x=lambda g, w: matmul(g, w),
     w=_linear_weight,
     b=lambda g: sum_(g, tuple(range(g.ndim - 1))),
     family="parameterised",

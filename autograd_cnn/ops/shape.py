@@ -82,6 +82,13 @@ def pad(x: Any, widths: Any, value: float = 0.0) -> Any:
 
     Raises ShapeError for a wrong number of pairs or a negative width.
     """
+    pairs = width_pairs(x, widths)
+    padded = _pad(x, widths=pairs, value=0.0)
+    return padded if value == 0 else padded + _border(x, pairs, value)
+
+
+def width_pairs(x: Any, widths: Any) -> tuple[tuple[int, int], ...]:
+    """`widths` as one (before, after) for each axis of x; ShapeError where they do not fit."""
     if hasattr(widths, "__index__"):
         widths = ((widths, widths),) * x.ndim
     elif len(widths) == 2 and all(hasattr(width, "__index__") for width in widths):
@@ -91,8 +98,7 @@ def pad(x: Any, widths: Any, value: float = 0.0) -> Any:
         raise ShapeError(
             f"pad: {shape_text(x.shape)} needs {x.ndim} pairs of widths ≥ 0, got {widths}"
         )
-    padded = _pad(x, widths=pairs, value=0.0)
-    return padded if value == 0 else padded + _border(x, pairs, value)
+    return pairs
 
 
 def _border(x: Any, pairs: tuple, value: float) -> Any:

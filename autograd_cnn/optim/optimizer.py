@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from ..errors import ShapeError, TapeError, shape_text
 from ..kernels import provider_for
-from ..kernels.devices import to_device
+from ..kernels.devices import is_cupy, to_device
 from ..tensor import Tensor
 
 Array = Any
@@ -28,6 +30,7 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
         self._scratch: dict[tuple, tuple[Array, Array]] = {}
+        groups: list[Any]
         groups = [parameters] if isinstance(parameters, (Tensor, Mapping)) else list(parameters)
         if not groups:
             raise ValueError(f"{type(self).__name__}: there are no parameters")
@@ -104,12 +107,12 @@ class Optimizer:
     # saving
 
     def state_dict(self) -> dict[str, Any]:
-        """{"state": {number: {name: value}}, "param_groups": …}, as in PyTorch; arrays are copied."""
+        """{"state": {number: {name: value}}, "param_groups": …}, as in PyTorch; copies."""
         numbers, groups = self._numbered()
         state = {
             numbers[parameter]: {k: v.copy() if _is_array(v) else v for k, v in kept.items()}
             for parameter, kept in self.state.items()
-            if parameter in numbers
+            if parameter in numbers and kept
         }
         return {"state": state, "param_groups": groups}
 
@@ -188,7 +191,8 @@ def clip_grad_norm(
     for parameter in with_gradient:
         flat = abs(parameter.grad._data.reshape(-1))
         infinite = norm_type == float("inf")
-        sizes.append(float(flat.max(initial=0) if infinite else (flat**norm_type).sum()))
+        largest = flat.max() if infinite and flat.size else 0.0
+        sizes.append(float(largest if infinite else (flat**norm_type).sum()))
     norm = max(sizes, default=0.0) if norm_type == float("inf") else sum(sizes) ** (1 / norm_type)
     factor = max_norm / (norm + 1e-6)
     if factor < 1.0:
@@ -215,5 +219,6 @@ def _fitted(name: str, value: Any, parameter: Tensor) -> Any:
         raise ShapeError(
             f"{name} is {shape_text(shape)} for a parameter of {shape_text(parameter.shape)}"
         )
-    xp = provider_for([parameter._data]).xp
-    return xp.array(to_device(xp.asarray(value), parameter.device), dtype=parameter.dtype)
+    value = value if is_cupy(value) else np.asarray(value)
+    moved = to_device(value, parameter.device)
+    return moved.astype(parameter.dtype)  # astype copies

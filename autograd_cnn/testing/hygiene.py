@@ -1,4 +1,4 @@
-"""Law 8: what a gradient must not do besides being right: write, alias, leak, widen, or vary."""
+"""Laws 8 and 9: what a gradient must not do besides being right: write, leak, widen, or vary."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ..primitive import Primitive
 from ..tape import Leaf, enable_grad, observe
 from ..tensor import Tensor
 from .laws import State
+from .layouts import LAYOUTS, relaid, repeated
 from .report import broken
 from .subject import Arrays, Subject
 
@@ -31,6 +32,31 @@ def hygiene(state: State, keeps_dtype: bool = True) -> None:
     if state.subject.primitive is not None:
         _raw_arrays(state)
     _tape(state)
+
+
+def layouts(state: State) -> None:
+    """Law 9: values and gradients do not depend on how the inputs and cotangents lie in memory."""
+    subject, entry = state.subject, state.report.law(9)
+    entry.tolerance = 1e-12
+    for layout in (*LAYOUTS, "repeated"):
+        plain = [[*state.values], [*state.cotangents]]
+        if layout == "repeated":
+            others = [[repeated(x) if x.ndim else x for x in arrays] for arrays in plain]
+            plain = [[np.array(x) for x in arrays] for arrays in others]
+        else:
+            others = [[relaid(x, layout) for x in arrays] for arrays in plain]
+        with np.errstate(all="ignore"):
+            expected = [*subject.evaluate(plain[0]), *subject.pull(*plain)]
+            found = [*subject.evaluate(others[0]), *subject.pull(*others)]
+        for one, other in zip(expected, found, strict=True):
+            entry.comparisons += 1
+            if not np.isfinite(one).all() or np.array_equal(one, other):
+                continue
+            error = float(np.abs(one - other).max() / max(1.0, np.abs(one).max()))
+            entry.worst = max(entry.worst, error)
+            if not error <= entry.tolerance:
+                broken(9, subject.name, f'inputs with the layout "{layout}" give something else',
+                       error=error, tolerance=entry.tolerance, line=subject.line)  # fmt: skip
 
 
 def _note(state: State) -> None:

@@ -15,7 +15,7 @@ def branches(x):
 
 
 class Network(nn.Module):
-    """A CNN whose ReLU is a function, used twice on one tensor."""
+    """A CNN whose ReLU is a function, not a module."""
 
     def __init__(self, dtype="float64"):
         super().__init__()
@@ -47,7 +47,9 @@ def test_a_rule_acts_on_the_relu_alone_and_not_on_what_runs_beside_it(method, ex
 def test_the_three_relu_rules_of_the_lecture():
     x = [[1, -1, 5], [2, -5, -7], [-3, 2, 4]]
     g = [[-2, 3, -1], [6, -3, 1], [2, -1, 3]]
-    tape = explain.record(lambda x: ag.relu(x) * ag.tensor(g), ag.tensor(x, dtype="float64"), ag.sum)
+    tape = explain.record(
+        lambda x: ag.relu(x) * ag.tensor(g), ag.tensor(x, dtype="float64"), ag.sum
+    )
     assert tape.gradient().numpy().tolist() == [[-2, 0, -1], [6, 0, 0], [0, -1, 3]]
     assert tape.gradient("deconvnet").numpy().tolist() == [[0, 3, 0], [6, 0, 1], [2, 0, 3]]
     assert tape.gradient("guided").numpy().tolist() == [[0, 0, 0], [6, 0, 0], [0, 0, 3]]

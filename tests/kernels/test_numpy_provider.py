@@ -105,12 +105,20 @@ def test_half_precision_convolves_in_single_and_rounds_once():
     assert y.dtype == np.float16 and y.item() == 4098 // 4 * 4
 
 
+def test_half_precision_windows_are_averaged_in_single():
+    x = np.ones((1, 1, 4097), "float16")
+    spec = pool_spec("avg_pool1d", x.shape, 1, 4096, 1)
+    y = kernels.avg_pool(x, spec=spec, count_include_pad=True)
+    assert y.dtype == np.float16 and y.tolist() == [[[1, 1]]]
+
+
 def test_whole_number_arrays_go_to_the_generic_code():
     x, w = numbers((1, 2, 5), 1, "int64"), numbers((2, 2, 3), 2, "int64")
     spec = conv_spec("conv1d", x.shape, w.shape)
     expected = provider("reference").conv(x, w, spec=spec)
     result = kernels.conv(x, w, spec=spec)
     assert result.dtype == np.int64 and np.array_equal(result, expected)
+    assert explain("conv", x, w, None, spec=spec).endswith("for whole numbers and empty arrays")
 
 
 def test_noise_depends_on_the_seed_alone_and_is_uniform():

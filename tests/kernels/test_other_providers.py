@@ -82,6 +82,18 @@ def test_half_precision_norms_are_summed_in_single(name):
     assert np.array_equal(y, x - 2)
 
 
+@providers
+def test_a_gradient_or_an_input_may_be_complex_alone(name):
+    """The complex step perturbs one operand and leaves the others real."""
+    kernels, attributes = provider(name), {"axes": (0, 2), "shape": (1, 3, 1), "eps": EPS}
+    x, g = (numbers((2, 3, 4), seed, "float64", exact=False) for seed in (1, 2))
+    _, mean, inverse_std = kernels.normalize(x, None, None, **attributes)
+    step = 1e-30j * numbers((2, 3, 4), 3, "float64", exact=False)
+    result = kernels.norm_input_grad(g + step, x, None, mean, inverse_std, **attributes)
+    along = reference.norm_input_grad(step.imag * 1e30, x, None, mean, inverse_std, **attributes)
+    np.testing.assert_allclose(result.imag * 1e30, along, rtol=1e-11, atol=1e-11)
+
+
 @quick
 @given(st.lists(st.integers(1, 4), min_size=3, max_size=4), seeds, layouts)
 def test_sum_to_channels_is_exact(shape, seed, layout):

@@ -90,11 +90,11 @@ MESSAGES = [
     ),
     (
         lambda: conv_spec("conv1d", (1, 1, 8), (1, 1, 3), padding="full"),
-        'padding="full" is not known: use an int, a tuple, "same" or "valid"',
+        'padding="full": use an int, a tuple, "same" or "valid"',
     ),
     (
         lambda: conv_spec("conv2d", (1, 1, 8, 8), (1, 1, 3, 3), stride=(1, 1, 1)),
-        "stride=(1, 1, 1) has 3 entries, 2 spatial axes need 2",
+        "stride=(1, 1, 1) has 3 entries for 2 spatial axes",
     ),
     (
         lambda: conv_spec("conv2d", (1, 1, 8, 8), (1, 1, 3, 3), dilation=0),

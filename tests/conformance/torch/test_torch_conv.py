@@ -9,7 +9,7 @@ import autograd_cnn as ag
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch==2.13.0")
 F = torch.nn.functional
-drawn = settings(max_examples=25, deadline=None, derandomize=True)
+drawn = settings(max_examples=60, deadline=None, derandomize=True)
 
 
 def normal(seed, *shape):
@@ -60,6 +60,7 @@ def test_transposed_convolution(agree, ndim, data, bias, seed):
     agree(lambda *a: ours(*a, **options), lambda *a: theirs(*a, **options), *arrays)
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel:UserWarning")
 @pytest.mark.parametrize("padding", ["same", "valid"])
 @pytest.mark.parametrize("ndim", [1, 2, 3])
 @pytest.mark.parametrize("kernel, dilation", [(1, 1), (2, 1), (3, 1), (2, 3), (3, 2), (4, 1)])

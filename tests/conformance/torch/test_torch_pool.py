@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import autograd_cnn as ag
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch==2.13.0")
 F = torch.nn.functional
-drawn = settings(max_examples=25, deadline=None, derandomize=True)
+drawn = settings(max_examples=60, deadline=None, derandomize=True)
 
 
 def normal(seed, *shape):
@@ -37,13 +37,20 @@ def pools(draw, ndim, dilated):
     return options, (draw(st.integers(1, 2)), draw(st.integers(1, 2)), *size)
 
 
+def every_window_sees_the_input(pool, x, options):
+    """Where a dilated window has no tap inside, PyTorch's gradient writes outside its memory."""
+    return bool(torch.isfinite(pool(torch.from_numpy(x), **options)).all())
+
+
 @pytest.mark.parametrize("ndim", [1, 2, 3])
 @drawn
 @given(data=st.data(), seed=st.integers(0, 99))
 def test_max_pooling(agree, ndim, data, seed):
     options, shape = data.draw(pools(ndim, dilated=True))
     ours, theirs = getattr(ag, f"max_pool{ndim}d"), getattr(F, f"max_pool{ndim}d")
-    agree(lambda x: ours(x, **options), lambda x: theirs(x, **options), normal(seed, *shape))
+    x = normal(seed, *shape)
+    assume(every_window_sees_the_input(theirs, x, options))
+    agree(lambda x: ours(x, **options), lambda x: theirs(x, **options), x)
 
 
 @pytest.mark.parametrize("ndim", [1, 2, 3])
@@ -53,8 +60,9 @@ def test_places_of_the_maxima(ndim, data, seed):
     options, shape = data.draw(pools(ndim, dilated=True))
     # whole numbers from a short range: many ties, which the first entry wins in both
     x = np.random.default_rng(seed).integers(0, 3, shape).astype(np.float64)
-    _, places = getattr(ag, f"max_pool{ndim}d")(ag.tensor(x), return_indices=True, **options)
     pool = getattr(F, f"max_pool{ndim}d")
+    assume(every_window_sees_the_input(pool, x, options))
+    _, places = getattr(ag, f"max_pool{ndim}d")(ag.tensor(x), return_indices=True, **options)
     _, expected = pool(torch.from_numpy(x), return_indices=True, **options)
     np.testing.assert_array_equal(places.numpy(), expected.numpy())
 
@@ -65,6 +73,8 @@ def test_places_of_the_maxima(ndim, data, seed):
 def test_average_pooling(agree, ndim, data, count_include_pad, seed):
     options, shape = data.draw(pools(ndim, dilated=False))
     options["count_include_pad"] = count_include_pad
+    # PyTorch's gradient in 3-D refuses a kernel larger than the image, padded or not
+    assume(ndim < 3 or all(n >= k for n, k in zip(shape[2:], options["kernel_size"], strict=True)))
     ours, theirs = getattr(ag, f"avg_pool{ndim}d"), getattr(F, f"avg_pool{ndim}d")
     agree(lambda x: ours(x, **options), lambda x: theirs(x, **options), normal(seed, *shape))
 

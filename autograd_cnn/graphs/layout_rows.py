@@ -1,0 +1,359 @@
+"""The layout in rows: one operation a row in the order of the tape, the ladder beside it.
+
+Neighbours are joined down the middle; a tensor that skips rows leaves on the left and runs on a
+rail until its last reader. Modules are unbroken runs of rows, so their boxes never overlap, and
+their captions stand in a gutter that no line enters. The backward pass is the mirror image, with
+what the tape kept as dotted rungs between the two. Time grows as n·log n.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING
+
+from ..errors import shape_text
+from .cards import SMALL, Card, Painter, Span, card_size, cell_width, row_height, width_of
+from .drawing import Drawing, Group, Line, Rectangle, Text
+from .model import Edge, Node
+from .theme import CIVIDIS, line_width
+from .transforms import merge_parallel
+
+if TYPE_CHECKING:
+    from .view import View
+
+MARGIN, GAP, RAIL, BOX = 14.0, 27.0, 9.0, 9.0
+
+
+@dataclass(slots=True)
+class Row:
+    """One node: its cards and where they are."""
+
+    node: Node
+    card: Card
+    mirror: Card | None
+    top: float = 0.0
+    height: float = 0.0
+    box: int | None = None
+
+
+def draw(view: View) -> Drawing:
+    """The picture of a view in rows: both columns for a ladder, the forward one otherwise."""
+    return _Rows(view).draw()
+
+
+class _Rows:
+    def __init__(self, view: View) -> None:
+        self.view, self.graph, self.painter = view, view.shown, Painter(view)
+        self.theme = self.painter.theme
+        self.ladder = view.backward == "ladder"
+        self.edges = merge_parallel(self.graph.edges)
+        self.place = {node.id: i for i, node in enumerate(self.graph.nodes)}
+        self.boxes = self._find_boxes()
+        self.rows = [self._row(node) for node in self.graph.nodes]
+        self.drawing = Drawing(self.painter.text(view.title), self.theme.background)
+
+    def draw(self) -> Drawing:
+        self._set_columns()
+        self._set_rows()
+        self._paint_boxes()
+        self._paint_edges()
+        for row in self.rows:
+            self._paint_card(row.card, self.left, self.width, row)
+            if row.mirror:
+                self._paint_card(row.mirror, self.mirror_left, self.mirror_width, row)
+            elif self.ladder:
+                x, y = self.mirror_left + self.mirror_width / 2, row.top + row.height / 2
+                self._label(x, y, "no gradient asked for", anchor="middle")
+        if self.ladder:
+            self._paint_titles()
+            self._paint_rungs()
+            self._paint_seeds()
+        self._paint_legend()
+        return self.drawing
+
+    # what goes where
+
+    def _find_boxes(self) -> dict[int, tuple[int, int]]:
+        """The first and last row of each outermost module that has more than one row."""
+        ends: dict[int, tuple[int, int]] = {}
+        for i, node in enumerate(self.graph.nodes):
+            around = self.graph.ancestors(node.module)
+            if around and not (node.members and around[0] == node.module):
+                ends[around[0]] = (ends.get(around[0], (i, i))[0], i)
+        return {module: rows for module, rows in ends.items() if rows[0] < rows[1]}
+
+    def _row(self, node: Node) -> Row:
+        around = self.graph.ancestors(node.module)
+        box = around[0] if around and around[0] in self.boxes else None
+        mirror = None
+        if self.ladder and node.requires_grad:
+            mirror = self.painter.gradient_card(node)
+        return Row(node, self.painter.card(node, box), mirror, box=box)
+
+    def _set_columns(self) -> None:
+        """Gutter for captions, rails, forward cards, rungs, backward cards, rails."""
+        edges = [(self.place[e.source], self.place[e.target], e) for e in self.edges]
+        self.rails = _rails([(i, j) for i, j, _ in edges if j > i + 1])
+        back = [(i, j) for i, j, e in edges if j > i + 1 and self._returns(e)]
+        self.mirror_rails = _rails(back if self.ladder else [])
+        self.captions = {box: self.painter.caption(box) for box in self.boxes}
+        spans = [span for lines in self.captions.values() for line in lines for span in line]
+        gutter = max((width_of(s.text, s.size, s.bold) for s in spans), default=0.0)
+        gutter += 2 * BOX if gutter else 0.0
+        deepest = max(self.rails.values(), default=-1) + 1
+        self.left = MARGIN + gutter + (deepest * RAIL + 12.0 if deepest else BOX)
+        self.width = max(card_size(row.card)[0] for row in self.rows)
+        self.right = self.left + self.width + (BOX if self.boxes else 0.0)
+        self.drawing.width = self.right + MARGIN
+        if not self.ladder:
+            text = max(width_of(shape_text(n.shape), SMALL) for n in self.graph.nodes)
+            self.drawing.width = max(self.drawing.width, self.middle + text + 30)
+            return
+        labels = [width_of(self._kept_text(row.node), SMALL) for row in self.rows]
+        self.mirror_left = self.right + max(70.0, *labels) + 24.0
+        mirrors = [card_size(row.mirror)[0] for row in self.rows if row.mirror]
+        self.mirror_width = max(mirrors, default=60.0)
+        deepest = max(self.mirror_rails.values(), default=-1) + 1
+        self.drawing.width = self.mirror_left + self.mirror_width + MARGIN
+        self.drawing.width += deepest * RAIL + 12.0 if deepest else BOX
+
+    @property
+    def middle(self) -> float:
+        return self.left + self.width / 2
+
+    def _set_rows(self) -> None:
+        y = MARGIN + (34.0 if self.ladder else 8.0)
+        self.first = y
+        starts = {first for first, _ in self.boxes.values()}
+        ends = {last: box for box, (_, last) in self.boxes.items()}
+        for i, row in enumerate(self.rows):
+            y += 10.0 if i in starts else 0.0
+            row.top = y
+            row.height = card_size(row.card)[1]
+            if row.mirror:
+                row.height = max(row.height, card_size(row.mirror)[1])
+            y += row.height
+            if i in ends:
+                needed = 13.0 * len(self.captions[ends[i]]) + 8.0
+                y = max(y, self.rows[self.boxes[ends[i]][0]].top + needed) + 10.0
+            y += GAP
+        self.drawing.height = y
+
+    # painting
+
+    def _paint_boxes(self) -> None:
+        theme, rows = self.theme, self.rows
+        for box, (first, last) in self.boxes.items():
+            top, bottom = rows[first].top - BOX, rows[last].top + rows[last].height + BOX
+            bottom = max(bottom, top + 13.0 * len(self.captions[box]) + 8.0)
+            self.drawing.items.append(Rectangle(
+                MARGIN, top, self.right - MARGIN, bottom - top, theme.module, theme.module_line, 8.0
+            ))  # fmt: skip
+            for i, line in enumerate(self.captions[box]):
+                self.drawing.items.append(Text(MARGIN + BOX, top + 13.0 + 13.0 * i, tuple(line)))
+
+    def _paint_card(self, card: Card, left: float, width: float, row: Row) -> None:
+        """A card over the full height of its row; cells on the right are set to the right edge."""
+        items: list = [Rectangle(left, row.top, width, row.height, card.fill, card.border, 3.0)]
+        y = row.top
+        for cells in card.rows:
+            height = row_height(cells)
+            if cells[0].fill:
+                items.append(Rectangle(left, y, width, height, cells[0].fill, None, 3.0))
+            for i, cell in enumerate(cells):
+                x = left + 5.0 if not (i and cell.right) else left + width - 5.0
+                if i and cell.fill and cell.fill != cells[0].fill:
+                    extent = cell_width(cell)
+                    items.append(Rectangle(left + width - extent - 1, y + 1, extent, height - 2,
+                                           cell.fill, None, 2.0))  # fmt: skip
+                if cell.bar is not None:
+                    x = left + width - 79.0
+                    items.append(Rectangle(x, y + height / 2 - 3, max(2.0, 74 * cell.bar), 6,
+                                           cell.bar_colour))  # fmt: skip
+                elif i and len(cells) == 3:
+                    x = left + width - 86.0
+                if any(span.text for span in cell.spans):
+                    anchor = "end" if i and cell.right else "start"
+                    items.append(Text(x, y + height / 2, cell.spans, anchor))
+            y += height
+        items.append(Rectangle(left, row.top, width, row.height, "none", card.border, 3.0))
+        self.drawing.items.append(Group(card.key, card.tooltip, tuple(items)))
+
+    def _paint_edges(self) -> None:
+        arrivals: dict[tuple[int, bool], int] = {}
+        near = {self.place[e.source] for e in self.edges
+                if self.place[e.target] == self.place[e.source] + 1}  # fmt: skip
+        for edge in self.edges:
+            i, j = self.place[edge.source], self.place[edge.target]
+            width = line_width(edge.nbytes)
+            if j == i + 1:
+                self._down(i, edge, width)
+            else:
+                self._along_rail(i, j, edge, width, arrivals, labelled=i in near)
+            if self.ladder and self._returns(edge):
+                if j == i + 1:
+                    self._up(i, edge, width)
+                else:
+                    self._back_along_rail(i, j, width, arrivals)
+
+    def _down(self, i: int, edge: Edge, width: float) -> None:
+        above, below = self.rows[i], self.rows[i + 1]
+        start, end = above.top + above.height, below.top
+        self._line(((self.middle, start), (self.middle, end)), self.theme.line, width)
+        text = edge_text(edge, self.rows[i + 1].node)
+        self._shape(self.middle + 5 + width / 2, (start + end) / 2, text)
+
+    def _up(self, i: int, edge: Edge, width: float) -> None:
+        x = self.mirror_left + self.mirror_width / 2
+        start, end = self.rows[i + 1].top, self.rows[i].top + self.rows[i].height
+        self._line(((x, start), (x, end)), self.theme.gradient, width, "dashed")
+        text = f"grad {shape_text(edge.shape)}"
+        self._shape(x + 5 + width / 2, (start + end) / 2, text, self.theme.gradient)
+
+    def _along_rail(self, i, j, edge, width, arrivals, labelled) -> None:
+        """Out at the lower left of the source, in at the upper left of the reader."""
+        x = self.left - 12.0 - RAIL * self.rails[i]
+        leave = self.rows[i].top + self.rows[i].height - 5.0
+        enter = self._entry(j, arrivals, False)
+        points = ((self.left, leave), (x, leave), (x, enter), (self.left, enter))
+        self._line(points, self.theme.line, width)
+        if not labelled:
+            y = self.rows[i].top + self.rows[i].height + 8.0
+            self._shape(self.left + 2, y, edge_text(edge, self.rows[j].node))
+
+    def _back_along_rail(self, i: int, j: int, width: float, arrivals: dict) -> None:
+        """The mirror image: out at the upper right of the reader, in at the source's."""
+        edge = self.mirror_left + self.mirror_width
+        x = edge + 12.0 + RAIL * self.mirror_rails[i]
+        leave = self._entry(j, arrivals, True)
+        enter = self.rows[i].top + self.rows[i].height - 5.0
+        points = ((edge, leave), (x, leave), (x, enter), (edge, enter))
+        self._line(points, self.theme.gradient, width, "dashed")
+
+    def _entry(self, j: int, arrivals: dict, mirrored: bool) -> float:
+        count = arrivals[j, mirrored] = arrivals.get((j, mirrored), -1) + 1
+        return self.rows[j].top + min(6.0 + 4.0 * count, self.rows[j].height - 9.0)
+
+    def _returns(self, edge: Edge) -> bool:
+        """Whether a gradient comes back along an edge."""
+        source = self.graph.nodes[self.place[edge.source]]
+        return edge.differentiable and source.requires_grad and source.gradient is not None
+
+    def _paint_titles(self) -> None:
+        y, theme = MARGIN + 10.0, self.theme
+        for x, words, note in (
+            (self.middle, "forward", ""),
+            (self.mirror_left + self.mirror_width / 2, "backward", "  vector–Jacobian products"),
+        ):
+            spans = (Span(words, theme.ink, True, 12.0), Span(note, theme.muted, False, 9.0))
+            self.drawing.items.append(Text(x, y, spans[: 2 if note else 1], "middle"))
+
+    def _paint_rungs(self) -> None:
+        start, end = self.left + self.width, self.mirror_left
+        for row in self.rows:
+            text = self._kept_text(row.node)
+            if text and row.mirror:
+                y = row.top + 13.0
+                self._line(((start, y), (end, y)), self.theme.kept, 1.0, "dotted", False)
+                self._label((self.right + end) / 2, y - 6, text, self.theme.muted, "middle")
+
+    def _kept_text(self, node: Node) -> str:
+        return "kept: " + ", ".join(node.kept) if node.kept else ""
+
+    def _paint_seeds(self) -> None:
+        """From each output to its gradient: under the last row, beside any other."""
+        last = len(self.rows) - 1
+        for id in self.graph.outputs:
+            row = self.rows[self.place[id]]
+            bottom, x = row.top + row.height, self.mirror_left + self.mirror_width / 2
+            if self.place[id] == last:
+                low = bottom + 16.0
+                points = ((self.middle, bottom), (self.middle, low), (x, low), (x, bottom))
+                label = (low - 7.0, "seed ∂L/∂L = 1")
+            else:
+                low = bottom - 3.0
+                points = ((self.left + self.width, low), (self.mirror_left, low))
+                label = (low + 7.0, "seed 1")
+            self._line(points, self.theme.seed, 2.0)
+            middle = (self.right + self.mirror_left) / 2
+            self._label(middle, label[0], label[1], self.theme.ink, "middle")
+
+    def _paint_legend(self) -> None:
+        """The families that are present, then what the lines mean, wrapped to the width."""
+        theme, y = self.theme, self.drawing.height
+        entries = [(colour, ink, f" {symbol} ", meaning)
+                   for colour, ink, symbol, meaning in self.painter.legend()]  # fmt: skip
+        words = ["edge label: shape · width: log bytes"]
+        if self.ladder:
+            words.append("dotted: kept for backward · dashed: gradient")
+        if self.view.note:
+            words.append(self.view.note)
+        x, limit = MARGIN, max(self.drawing.width - MARGIN, 240.0)
+        for colour, ink, symbol, meaning in entries:
+            width = 22.0 + width_of(meaning, SMALL) + 12.0
+            if x + width > limit and x > MARGIN:
+                x, y = MARGIN, y + 16.0
+            self.drawing.items.append(Rectangle(x, y - 6, 17, 12, colour, None, 2.0))
+            self.drawing.items.append(Text(x + 8.5, y, (Span(symbol.strip(), ink),), "middle"))
+            self._label(x + 21, y, meaning, theme.muted)
+            x += width
+        y += 16.0
+        if self.ladder or self.view.color == "grad_norm":
+            for i, colour in enumerate(CIVIDIS):
+                self.drawing.items.append(Rectangle(MARGIN + 14.0 * i, y - 4, 14, 8, colour))
+            self._label(MARGIN + 14.0 * len(CIVIDIS) + 6, y, self.painter.range_text(), theme.muted)
+            y += 15.0
+        for text in words:
+            self._label(MARGIN, y, text, theme.muted)
+            y += 13.0
+            limit = max(limit, MARGIN + width_of(text, SMALL))
+        self.drawing.height = y + MARGIN - 6.0
+        self.drawing.width = max(self.drawing.width, limit + MARGIN)
+
+    def _line(self, points, colour, width, dash="solid", arrow=True) -> None:
+        self.drawing.items.append(Line(points, colour, width, dash, arrow))
+
+    def _shape(self, x: float, y: float, text: str, colour: str = "") -> None:
+        if "shape" in self.view.show:
+            self._label(x, y, text, colour)
+
+    def _label(
+        self, x: float, y: float, text: str, colour: str = "", anchor: str = "start"
+    ) -> None:
+        span = Span(self.painter.text(text), colour or self.theme.muted)
+        self.drawing.items.append(Text(x, y, (span,), anchor))
+
+
+def edge_text(edge: Edge, reader: Node) -> str:
+    """`N×C×H×W`, with the operand's name where it is not the plain first one, and a count."""
+    text = shape_text(edge.shape)
+    if edge.position and reader.family in ("parameterised", "normalisation", "loss"):
+        text = f"{edge.operand}: {text}"
+    return text + (f"  (×{edge.count})" if edge.count > 1 else "")
+
+
+def _rails(spans: list[tuple[int, int]]) -> dict[int, int]:
+    """A rail for each source whose tensor skips rows: 0 is next to the cards, nested ones inside.
+
+    One rail holds a tensor until its last reader. Rails that overlap, taken together, sit as close
+    to the cards as they can.
+    """
+    until: dict[int, int] = {}
+    for i, j in spans:
+        until[i] = max(until.get(i, j), j)
+    free: list[int] = []
+    busy: list[tuple[int, int]] = []
+    used, rails, together = 0, {}, []
+    for i in sorted(until):
+        while busy and busy[0][0] <= i:
+            heappush(free, heappop(busy)[1])
+        if not busy:
+            rails |= {k: used - 1 - lane for k, lane in together}
+            free, used, together = [], 0, []
+        lane = heappop(free) if free else used
+        used = max(used, lane + 1)
+        heappush(busy, (until[i], lane))
+        together.append((i, lane))
+    rails |= {k: used - 1 - lane for k, lane in together}
+    return rails

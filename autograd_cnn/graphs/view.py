@@ -1,0 +1,194 @@
+"""A picture of a graph: what to show, how to place it, and what file to write."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..errors import MissingDependencyError, require
+from . import emit_dot, emit_json, layout_rows
+from .measure import is_measured, with_gradients
+from .model import Graph
+from .render import RenderError, available, limited, place, render
+from .theme import THEMES
+from .transforms import collapse, fold_repeats
+
+FORMATS = ("svg", "png", "pdf", "gv", "dot", "json")
+SHOWN = ("shape", "params", "attrs", "dtype", "source", "kept")
+VISIBLE = 150
+_CHOICES = {
+    "level": ("op", "module"),
+    "backward": (None, "ladder"),
+    "color": (None, "grad_norm"),
+    "direction": ("TB", "LR"),
+    "layout": ("auto", "dot", "rows"),
+    "theme": tuple(THEMES),
+    "symbols": ("unicode", "ascii"),
+}
+
+
+class View:
+    """A picture of a graph.
+
+    `level="module"` shows the outermost modules as cards (`depth` deeper ones), `level="op"` each
+    operation; with `fold` runs of equal modules are one card. `backward="ladder"` sets the
+    backward pass beside the forward one, with measured gradient norms; `color="grad_norm"` colours
+    a row of each card by them. `show` chooses among shape, params, attrs, dtype, source and kept.
+    `layout` is Graphviz's `"dot"`, our `"rows"` (one operation a row, which the ladder always
+    uses), or `"auto"`: dot while the graph is small enough for it. Above 150 nodes `"auto"`
+    collapses modules, and a note in the legend says so. `symbols="ascii"` is for poor fonts.
+
+    Raises ValueError for an option that is not there, TapeError when gradients are asked for and
+    the tape is gone.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        *,
+        level: str = "op",
+        depth: int | None = None,
+        fold: bool = True,
+        backward: str | None = None,
+        color: str | None = None,
+        show: tuple[str, ...] = ("shape", "params", "attrs"),
+        direction: str = "TB",
+        layout: str = "auto",
+        theme: str = "light",
+        symbols: str = "unicode",
+    ) -> None:
+        self.level, self.depth, self.fold = level, depth, fold
+        self.backward, self.color, self.show = backward, color, tuple(show)
+        self.direction, self.layout, self.theme, self.symbols = direction, layout, theme, symbols
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name}={getattr(self, name)!r} is none of {allowed}")
+        unknown = [name for name in self.show if name not in SHOWN]
+        if unknown:
+            raise ValueError(f"show={unknown} is not among {SHOWN}")
+        if (backward or color) and not is_measured(graph):
+            graph = with_gradients(graph)
+        self.graph = graph
+        self.shown, self.note = self._collapsed()
+        self.title = f"Computation graph of {len(graph.nodes)} operations"
+
+    def __repr__(self) -> str:
+        return f"<view: {len(self.shown.nodes)} nodes, {self.backward or self.level}>"
+
+    @cached_property
+    def source(self) -> str:
+        """The DOT source."""
+        return emit_dot.source(self)
+
+    def to_graphviz(self) -> Any:
+        """A `graphviz.Digraph` with the same source; MissingDependencyError without graphviz."""
+        graphviz = require("graphviz", "graph")
+        return graphviz.Digraph("computation", body=[line + "\n" for line in emit_dot.body(self)])
+
+    def pipe(self, format: str = "svg") -> bytes:
+        """The picture as bytes: svg, png, pdf, gv, dot or json.
+
+        SVG of a ladder or of rows needs nothing installed; the other pictures need Graphviz.
+        Raises ValueError for another format, MissingDependencyError, or RenderError.
+        """
+        if format not in FORMATS:
+            raise ValueError(f"format {format!r} is none of {', '.join(FORMATS)}")
+        if format == "json":
+            return emit_json.text(self.shown).encode()
+        if format in ("gv", "dot"):
+            return self.source.encode()
+        return self._picture(format, 60.0)
+
+    def save(self, path: str | os.PathLike) -> Path:
+        """Write the picture; the suffix says as what. The file appears whole or not at all.
+
+        Raises what `pipe` raises, before anything is written.
+        """
+        path = Path(path)
+        data = self.pipe(path.suffix.removeprefix(".").lower())
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        return path
+
+    def _repr_svg_(self) -> str | None:
+        try:
+            if len(self.shown.nodes) > 2_000:  # too much for a page; the text says how large it is
+                return None
+            return self._picture("svg", 2.0).decode()
+        except Exception:  # a notebook shows the text instead
+            return None
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        svg = self._repr_svg_()
+        bundle = {"text/plain": f"<view: {self.title}>"}
+        return bundle if svg is None else {"image/svg+xml": svg, **bundle}
+
+    def _collapsed(self) -> tuple[Graph, str]:
+        """The graph at the level asked for, and a note when that was not every operation."""
+        graph = self.graph
+        if self.level == "module" or self.depth is not None:
+            shown = collapse(graph, self.depth or 1)
+            return (fold_repeats(shown) if self.fold else shown), ""
+        if len(graph.nodes) <= VISIBLE or self.layout != "auto" or not graph.modules:
+            return graph, ""
+        deepest = max(len(module.path) for module in graph.modules)
+        for depth in range(deepest, 0, -1):
+            shown = collapse(graph, depth)
+            shown = fold_repeats(shown) if self.fold else shown
+            if len(shown.nodes) <= VISIBLE or depth == 1:
+                break
+        note = f"modules of depth {depth} collapsed: {len(shown.nodes)} of {len(graph.nodes)} nodes"
+        return shown, note
+
+    def _picture(self, format: str, timeout: float) -> bytes:
+        layout = self._layout()
+        if layout != "rows":
+            source = limited(self.source) if layout == "limited" else self.source
+            if format == "png":
+                source = source.replace("graph [", "graph [dpi=144, ", 1)
+            try:
+                return render(source, format, timeout=min(timeout, self._patience()))
+            except (RenderError, MissingDependencyError):
+                # our own layout needs no Graphviz for SVG, and never hangs
+                if self.layout == "dot" or (format != "svg" and not available()):
+                    raise
+        drawing = layout_rows.draw(self)
+        return drawing.svg().encode() if format == "svg" else place(drawing, format, timeout)
+
+    def _patience(self) -> float:
+        return 10.0 if self.layout == "auto" else 60.0
+
+    def _layout(self) -> str:
+        """Graphviz's time grows with the total span of the edges, not with their number."""
+        if self.backward == "ladder" or self.layout == "rows":
+            return "rows"
+        if self.layout == "dot":
+            return "dot"
+        if len(self.shown.nodes) > 600:
+            return "rows"
+        span = _total_span(self.shown)
+        return "dot" if span <= 5_000 else "limited" if span <= 15_000 else "rows"
+
+
+def _total_span(graph: Graph) -> int:
+    """The ranks that all edges together cross, a rank being the longest path to a node."""
+    rank = {node.id: 0 for node in graph.nodes}
+    for edge in sorted(graph.edges, key=lambda edge: edge.target):
+        rank[edge.target] = max(rank[edge.target], rank[edge.source] + 1)
+    return sum(rank[edge.target] - rank[edge.source] for edge in graph.edges)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,299 @@
+"""The check: every law that applies to a function, the cheapest and strictest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from ..errors import GradientError
+from ..primitive import Primitive
+from ..tape import observe
+from . import laws as law
+from .hygiene import hygiene, layouts
+from .kinks import away_from_kinks, between, nearest_kink, signature
+from .report import LAWS, Kink, Report, broken
+from .subject import CannotBeComplex, Subject
+
+ALL = (1, 2, 3, 4, 5, 6, 8, 9, 11)
+
+
+def check(
+    function: Callable[..., Any],
+    *args: Any,
+    order: int = 2,
+    laws: Iterable[int] | None = None,
+    seed: int = 0,
+    **attributes: Any,
+) -> Report:
+    """Hold the gradients of a function or a primitive to the laws of differentiation.
+
+    Every floating-point argument is varied, in double precision; the others, and `attributes`, stay
+    as they are. A built-in primitive draws its own arguments when none are given. `order` is the
+    highest derivative checked, `laws` the numbers of the laws to run (all that apply when None):
+    1 exact adjoint on whole numbers, 2 jvp against vjp, 3 the complex step (to 1e-12), 4 Richardson
+    differences where complex numbers cannot be used, 5 the same laws on the vjp itself, 6 linear in
+    g, 8 hygiene, 9 memory layouts, 11 kinks. At a kink, the gradient must lie between the one-sided derivatives; the
+    other laws are then run beside it.
+
+    >>> import numpy as np, autograd_cnn as ag
+    >>> report = ag.testing.check(lambda x: x * ag.sin(x), np.linspace(-1.0, 1.0, 5))
+    >>> report.worst < 1e-12
+    True
+    >>> wrong = ag.custom_primitive("wrong", lambda x: x**3, x=lambda g, x: g * 3.001 * x**2)
+    >>> try:
+    ...     ag.testing.check(wrong, np.array([1.0, 2.0]))
+    ... except ag.errors.GradientError as error:
+    ...     print(error.law, str(error).splitlines()[0])
+    3 law 3 (complex step) is broken by wrong: the derivative in x[1] is wrong
+
+    Returns a Report. Raises GradientError with the law that broke, the values on both sides, the
+    index, the operation to blame and the user's line; ValueError for an unknown law or order;
+    DTypeError when nothing can be varied. Sources: Squire and Trapp 1998 (complex step); Ridders
+    1982 (extrapolated differences).
+    """
+    chosen = _chosen(laws, order)
+    if isinstance(function, Primitive) and not args:
+        return _check_record(function.name, order, chosen, seed)
+    subject = Subject.of(function, args, attributes)
+    return run(subject, order, chosen, seed)
+
+
+def run(
+    subject: Subject, order: int, laws: tuple[int, ...], seed: int, *,
+    why_not: dict[int, str] | None = None, keeps_dtype: bool = True,
+) -> Report:  # fmt: skip
+    """Run laws on a subject; `why_not` says of some laws why they do not apply."""
+    report, rng = Report(subject.name), _generator(seed)
+    subjects = [subject]
+    try:
+        _run(subject, order, laws, rng, report, why_not or {}, keeps_dtype, subjects)
+    except GradientError as error:
+        _add_culprit(error, subject, seed)
+        raise
+    finally:
+        report.evaluations = sum(s.evaluations for s in subjects)
+    return report
+
+
+def _run(subject, order, laws, rng, report, why_not, keeps_dtype, subjects) -> None:
+    laws = tuple(number for number in laws if number not in why_not)
+    for number, reason in why_not.items():
+        report.law(number).why_not = reason
+    if not subject.evaluate(subject.values):
+        for number in laws:
+            report.law(number).why_not = "no floating-point output"
+        return
+    values, met = away_from_kinks(subject, subject.values, rng)
+    if 11 in laws:
+        _at_the_point(subject, met, rng, report)
+    elif met is not None:
+        report.kinks.append(met)
+    state = law.State(subject, values, rng, report)
+    _first_order(state, laws, _is_linear(subject, values))
+    if 5 in laws:
+        _higher_orders(state, order, subjects)
+    if 8 in laws:
+        hygiene(state, keeps_dtype)
+    if 9 in laws:
+        layouts(state)
+
+
+def _first_order(state: law.State, laws: tuple[int, ...], linear: bool | None) -> None:
+    if 1 in laws:
+        law.exact_adjoint(state, linear)
+    if 6 in laws:
+        law.linear_in_g(state)
+    if 2 in laws:
+        law.adjoint(state)
+    by_differences = 4 in laws and 3 not in laws
+    if 3 in laws:
+        try:
+            law.complex_step(state)
+            if 4 in laws:
+                state.skip(4, "the complex step is stricter")
+        except CannotBeComplex as reason:
+            state.skip(3, str(reason))
+            by_differences = 4 in laws
+    if by_differences:
+        law.richardson(state)
+
+
+def _higher_orders(state: law.State, order: int, subjects: list[Subject]) -> None:
+    """Law 5: laws 1 to 4 on the vjp as a function of (x, g), again for each further order."""
+    if order < 2:
+        return state.skip(5, "order 1 was asked for")
+    inner = state
+    for _ in range(2, order + 1):
+        subject = inner.subject.derivative()
+        subjects.append(subject)
+        values = [*inner.values, *inner.cotangents]
+        outer = law.State(subject, values, state.rng, state.report, reported=5)
+        _first_order(outer, (1, 2, 3, 4), _is_linear(subject, values))
+        law.symmetric(outer, len(inner.values))
+        inner = outer
+
+
+def _at_the_point(subject: Subject, met: Kink | None, rng: Any, report: Report) -> None:
+    """Law 11, where the point given is on a kink; otherwise note how far the nearest one is."""
+    if met is not None:
+        report.kinks.append(met)
+    if met is not None and met.distance == 0:
+        between(law.State(subject, subject.values, rng, report))
+    else:
+        smooth = not signature(subject, subject.values)[0]
+        report.law(11).why_not = "smooth" if smooth else (
+            "no kink at this point" if met is None else "near a kink, not on it")  # fmt: skip
+
+
+def _is_linear(subject: Subject, values: list) -> bool | None:
+    """Whether law 1 must, must not or may apply: as declared, never across pieces, else by trying."""
+    if subject.primitive is not None and subject.primitive.kind in ("linear", "multilinear"):
+        return True
+    return False if signature(subject, values)[0] else None
+
+
+def _check_record(name: str, order: int, laws: tuple[int, ...], seed: int) -> Report:
+    """A primitive at arguments that its record draws, and at the kinks that its record lists."""
+    from .draw import Draw
+    from .records import record_of
+
+    record = record_of(name)
+    sample = record.make(Draw(np.random.default_rng(seed)))
+    report = check_sample(record, sample, order, laws, seed)
+    if 11 in laws:
+        for kink in record.kinks:
+            _check_documented_kink(record, kink, seed, report)
+    return report
+
+
+def check_sample(record: Any, sample: Any, order: int, laws: Iterable[int] | None, seed: int) -> Report:
+    """A record's function at one drawn sample, with the laws that the record lets apply."""
+    subject = Subject.of(record.function, sample.inputs, sample.attributes)
+    subject.name = record.name
+    why_not = {number: why for number, why in record.why_not.items() if number in LAWS}
+    report = run(subject, order, _chosen(laws, order), seed,
+                 why_not=why_not, keeps_dtype=record.keeps_dtype)  # fmt: skip
+    if record.decomposition is not None:
+        _decomposed(record, sample, subject, seed, report)
+    return report
+
+
+def _decomposed(record: Any, sample: Any, subject: Subject, seed: int, report: Report) -> None:
+    """Law 5 for a fused operation: derivatives to order 3 along one direction, as decomposed."""
+    other = Subject.of(record.decomposition, sample.inputs, sample.attributes)
+    rng = _generator(seed)
+    state = law.State(subject, subject.values, rng, report)
+    tangents = [state.normal(x.shape) for x in state.values]
+    for number, (ours, theirs) in enumerate(
+        zip(_derivatives(subject, state, tangents), _derivatives(other, state, tangents), strict=True)
+    ):
+        scale = max(abs(ours), abs(theirs), 1e-3)
+        sides = {"fused": ours, "decomposition": theirs}
+        state.compare(5, f"derivative {number} is not that of the decomposition", sides, scale,
+                      tolerance=law.TOLERANCE[5])  # fmt: skip
+
+
+def _derivatives(subject: Subject, state: law.State, tangents: list) -> list[float]:
+    """⟨u, f⟩ and its first three derivatives along a direction, each the gradient of the last."""
+    from ..engine import gradients
+    from ..tape import enable_grad
+    from ..tensor import Tensor
+
+    with enable_grad():
+        inputs = [Tensor(x, requires_grad=True) for x in state.values]
+        total: Any = 0.0
+        for y, g in zip(subject.outputs(*inputs), state.cotangents, strict=True):
+            total = total + (y * g).sum()
+        found = [total]
+        for _ in range(3):
+            if not found[-1].requires_grad:
+                found.append(0.0 * found[0])
+                continue
+            pulled = gradients(found[-1], inputs, create_graph=True)
+            total = 0.0
+            for g, t in zip(pulled, tangents, strict=True):
+                total = total + (g * t).sum()
+            found.append(total)
+    return [float(value) for value in found]
+
+
+def _check_documented_kink(record: Any, kink: Any, seed: int, report: Report) -> None:
+    subject = Subject.of(record.function, kink.inputs, kink.attributes)
+    subject.name = record.name
+    rng = _generator(seed)
+    ones = [np.ones_like(y) for y in subject.evaluate(subject.values)]
+    state = law.State(subject, subject.values, rng, report, cotangents=ones)
+    met = nearest_kink(subject, subject.values, rng)
+    if met is None or met.distance > 0:
+        broken(11, record.name, "the record's kink is not seen in the branches", line=subject.line)
+    report.kinks.append(met)
+    report.law(11).why_not = None
+    between(state, {name: np.asarray(value) for name, value in kink.gradients.items()})
+
+
+def _chosen(laws: Iterable[int] | None, order: int) -> tuple[int, ...]:
+    if not isinstance(order, int) or order < 1:
+        raise ValueError(f"order = {order} must be a whole number, at least 1")
+    chosen = ALL if laws is None else tuple(laws)
+    unknown = [number for number in chosen if number not in ALL]
+    if unknown:
+        known = ", ".join(f"{number} {LAWS[number]}" for number in ALL)
+        raise ValueError(f"laws {unknown} are not among those that check runs: {known}")
+    return chosen
+
+
+def _generator(seed: int) -> np.random.Generator:
+    """A generator of its own: cotangents equal to data drawn from `seed` would hide errors."""
+    return np.random.default_rng((seed, 1729))
+
+
+class _Calls:
+    """An observer that notes every call of a primitive: what, on what, where."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple] = []
+
+    def forward(self, primitive: Primitive, inputs: list, attributes: dict, ans: Any, node: Any) -> None:
+        if node is not None:
+            self.calls.append((primitive, list(inputs), attributes, node.line, node.scope))
+
+
+def culprits(run_forward: Callable[[], Any], seed: int = 0, limit: int = 200) -> list[tuple]:
+    """The operations of a recorded call that break a law by themselves: (primitive, line, scope)."""
+    watch = _Calls()
+    with observe(watch):
+        run_forward()
+    found, seen = [], set()
+    for primitive, inputs, attributes, line, scope in watch.calls[:limit]:
+        key = (primitive.name, line, scope and scope.path)
+        if key in seen:
+            continue
+        seen.add(key)
+        try:
+            subject = Subject.of(primitive, inputs, attributes)
+            _run(subject, 2, (2, 3, 4, 5), _generator(seed), Report(""), {}, True, [])
+        except GradientError as error:
+            found.append((primitive, line, scope, error))
+        except Exception:  # noqa: S112 - a call that cannot be repeated alone cannot be blamed
+            continue
+    return found
+
+
+def _add_culprit(error: Any, subject: Subject, seed: int) -> None:
+    """Name the operation inside a function whose own rule breaks a law."""
+    if subject.primitive is not None or error.law in (8, 11):
+        return
+    from ..tape import enable_grad
+    from ..tensor import Tensor
+
+    def forward() -> None:
+        with enable_grad():
+            subject.outputs(*(Tensor(x, requires_grad=True) for x in subject.values))
+
+    for primitive, line, _, inner in culprits(forward, seed):
+        error.culprit = primitive.name
+        where = f" for {inner.input_name}" if inner.input_name else ""
+        error.args = (f"{error}\n  the wrong rule is that of {primitive.name}{where}, recorded at {line}",)
+        return
