@@ -6,12 +6,17 @@ import argparse
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
 
 from .errors import DeviceError, MissingDependencyError
 
-EXPECTED = (DeviceError, MissingDependencyError, OSError, ValueError)
+# what the user can mend: told in one line; anything else is a fault of ours and keeps its traceback
+EXPECTED = (DeviceError, MissingDependencyError, OSError)
+OPTIONAL = (
+    "rich", "safetensors", "matplotlib", "graphviz", "pygraphviz", "networkx", "hypothesis",
+    "scikit-learn", "scipy", "torch",
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,8 +25,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return chosen.run(chosen)
     except EXPECTED as error:
-        if os.environ.get("AUTOGRAD_CNN_TRACEBACK"):
-            raise
         print(f"autograd-cnn {chosen.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -48,11 +51,7 @@ def environment() -> dict[str, str]:
             for name in ("OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
         },
         "CuPy": _cupy(),
-        **{
-            name: _version(name)
-            for name in ("rich", "safetensors", "matplotlib", "graphviz", "pygraphviz", "networkx")
-            + ("hypothesis", "scikit-learn", "scipy", "torch")
-        },
+        **{name: _version(name) for name in OPTIONAL},
     }
 
 
@@ -61,13 +60,24 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     demo = commands.add_parser("demo", help="train, draw, check, explain and fool a CNN on digits")
     demo.add_argument("--out", default="autograd-cnn-demo", metavar="DIR", help="where to write")
-    demo.add_argument("--seed", type=int, default=0, metavar="N")
-    demo.add_argument("--epochs", type=int, default=20, metavar="N")
+    demo.add_argument("--seed", type=_at_least(0), default=0, metavar="N")
+    demo.add_argument("--epochs", type=_at_least(1), default=20, metavar="N")
     demo.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
     demo.set_defaults(run=_demo)
     env = commands.add_parser("env", help="print versions, BLAS and the GPU")
     env.set_defaults(run=_env)
     return parser
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    """A whole number with a lower limit, as an argument."""
+
+    def number(text: str) -> int:
+        if not text.lstrip("-").isdigit() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number ≥ {least}")
+        return int(text)
+
+    return number
 
 
 def _demo(chosen: argparse.Namespace) -> int:

@@ -56,7 +56,7 @@ def require_arrays(name: str, *operands) -> None:
 
 
 def require_floats(name: str, *operands) -> None:
-    """Raise DTypeError for an operand of the operation `name` that holds no floating-point numbers."""
+    """Raise DTypeError for an operand of the operation `name` that holds no fractions."""
     require_arrays(name, *operands)
     for operand in operands:
         if operand.dtype.kind not in "fc" and operand.dtype.name != "bfloat16":

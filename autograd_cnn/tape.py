@@ -95,10 +95,11 @@ class Node:
 class Leaf(Node):
     """A tensor that no recorded operation made: an input, a parameter or a constant."""
 
-    __slots__ = ("tensor",)
+    __slots__ = ("label", "tensor")
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = weakref.ref(tensor)
+        self.label = tensor.name or "input"
         self.parents = ()
         self.attributes = {}
         self.kept = ()
@@ -112,8 +113,7 @@ class Leaf(Node):
 
     @property
     def name(self) -> str:
-        tensor = self.tensor()
-        return (tensor is not None and tensor.name) or "input"
+        return self.label
 
     @property
     def line(self) -> str:
@@ -169,6 +169,17 @@ def changed(**changes: Any) -> Iterator[Context]:
         yield context
     finally:
         _context.reset(token)
+
+
+def enter(scope: Scope) -> Any:
+    """Make `scope` the current one, and return what `leave` needs: `changed` for a hot path."""
+    now = current()
+    return _context.set(
+        Context(now.recording, now.rules, scope, now.observers, now.checkpoint, now.nested)
+    )
+
+
+leave = _context.reset
 
 
 class _Recording(ContextDecorator):

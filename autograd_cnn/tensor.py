@@ -14,6 +14,7 @@ import numpy as np
 from .errors import DTypeError, ShapeError, TapeError, shape_text
 from .kernels.devices import array_module, device_of, is_cupy, to_device
 from .operators import Operators, bound
+from .tape import current
 
 if TYPE_CHECKING:
     from .tape import Node
@@ -166,8 +167,12 @@ class Tensor(Operators):
         """Give a leaf new values: for optimizers and for loading weights.
 
         The old memory is reused only when nobody else can read it; a tape, a view or an array from
-        `numpy()` that still holds it keeps the old values.
+        `numpy()` that still holds it keeps the old values. A checkpoint's second run assigns
+        nothing: its first run did.
         """
+        checkpoint = current().checkpoint
+        if checkpoint is not None and checkpoint.again:
+            return
         if not self.is_leaf:
             raise TapeError(f"assign() is for leaves, this tensor was made by {self._node.name}")  # type: ignore[union-attr]
         values = values._data if isinstance(values, Tensor) else values

@@ -318,6 +318,8 @@ def _stacked(rows: list[Tensor]) -> Tensor:
 class _Checkpoint:
     """A function whose recorded values are computed again: run one counts, run two keeps."""
 
+    again = False
+
     def __init__(self, f: Callable, args: tuple, kwargs: dict) -> None:
         self.f = f
         leaves, self.put_back = tree.flatten([list(args), kwargs])
@@ -373,6 +375,8 @@ class _Checkpoint:
 
 class _SecondRun:
     """Keeps what each node of a checkpoint's second run keeps, in order."""
+
+    again = True
 
     def __init__(self, seeds: list[int]) -> None:
         self.seeds = iter(seeds)

@@ -50,7 +50,7 @@ def test_fused_norms_to_third_order(name):
     record = records.RECORDS[name]
     sample = record.make(Draw(np.random.default_rng(3)))
     report = checker.check_sample(record, sample, order=3, laws=(5,), seed=3)
-    assert report.law(5).comparisons > 50
+    assert report.law(5).comparisons >= 40
 
 
 def test_layer_norm_third_derivative_where_a_fused_rule_goes_wrong():

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import attacks, ops
 from ..tape import no_grad
-from ..tensor import Tensor
+from ..tensor import tensor
 from . import figures
 from .folder import Folder
 from .study import Study, percent
@@ -44,7 +44,7 @@ def single_step(study: Study) -> list[dict[str, Any]]:
     fooled = np.flatnonzero(right & found.is_adv)
     chosen = fooled[np.sort(np.unique(labels[fooled], return_index=True)[1])][:SINGLE_STEP_SAMPLES]
     radii = np.full(len(chosen), SINGLE_STEP)
-    return _rows(study, x[chosen], found.clipped[chosen], radii)
+    return _rows(study, places[chosen], found.clipped.numpy()[chosen], radii)
 
 
 def targeted(study: Study) -> list[dict[str, Any]]:
@@ -53,7 +53,7 @@ def targeted(study: Study) -> list[dict[str, Any]]:
     x = study.images(places)
     criterion = attacks.Targeted(list(TARGETS.values())) & attacks.Confidence(SURE)
     found = attacks.minimal(study.net, x, criterion, attacks.BIM(steps=30, step_size=0.1))
-    return _rows(study, x, found.images, found.distance)
+    return _rows(study, places, found.images.numpy(), found.distance)
 
 
 def robustness(study: Study) -> dict[str, list[float]]:
@@ -70,19 +70,22 @@ def robustness(study: Study) -> dict[str, list[float]]:
     }
 
 
-def _rows(study: Study, x: Tensor, moved: Tensor, epsilons: np.ndarray) -> list[dict[str, Any]]:
+def _rows(
+    study: Study, places: np.ndarray, moved: np.ndarray, epsilons: np.ndarray
+) -> list[dict[str, Any]]:
     """What the picture needs of each sample."""
+    images = study.images(places), tensor(moved, device=study.device)
     with no_grad():
-        before, after = (ops.softmax(study.net(images), 1).numpy() for images in (x, moved))
+        before, after = (ops.softmax(study.net(x), 1).numpy() for x in images)
     return [
         {
-            "original": x.numpy()[i, 0],
-            "adversarial": moved.numpy()[i, 0],
+            "original": study.test.x[place, 0],
+            "adversarial": moved[i, 0],
             "before": before[i],
             "after": after[i],
             "epsilon": float(epsilons[i]),
         }
-        for i in range(len(x))
+        for i, place in enumerate(places)
     ]
 
 
@@ -105,7 +108,7 @@ def panel(single: list[dict[str, Any]], minimal: list[dict[str, Any]]) -> bytes:
     )
     with figures.styled():
         figure = figures.figure(10.4, 0.7 + 1.3 * max(len(single), len(minimal), 1))
-        *halves, side = figure.subfigures(1, 3, wspace=0.06, width_ratios=[1, 1, 0.14])
+        *halves, side = figure.subfigures(1, 3, wspace=0.06, width_ratios=[1, 1, 0.12])
         for half, rows, title in zip(halves, (single, minimal), titles, strict=True):
             half.suptitle(title, fontsize=10, fontweight="bold")
             grid = half.subplots(max(len(rows), 1), 4, squeeze=False)

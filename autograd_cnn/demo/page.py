@@ -41,7 +41,8 @@ table { border-collapse: collapse; margin: 1.4rem 0 0; font-variant-numeric: tab
   font-size: .95rem; }
 th { text-align: left; font-weight: 600; color: var(--soft); }
 th, td { padding: .35rem 1.4rem .35rem 0; border-bottom: 1px solid var(--line);
-  vertical-align: top; }
+  vertical-align: top; white-space: nowrap; }
+td:last-child { white-space: normal; }
 td.number, th.number { text-align: right; }
 footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line);
   color: var(--soft); font-size: .9rem; }
@@ -62,6 +63,7 @@ def page(title: str, body: Iterable[str]) -> str:
 
 
 def heading(number: int, text: str) -> str:
+    """The heading of a numbered section."""
     return f"<h2><span>{number}</span>{escape(text)}</h2>"
 
 

@@ -24,7 +24,7 @@ def _summary(results: dict[str, Any], folder: Folder) -> list[str]:
         "<h1>A small CNN, inside out</h1>",
         paragraph(
             "One network is trained on real handwritten digits, drawn, checked, explained and "
-            "fooled. Every picture below is read from the same tape of recorded operations.",
+            "fooled. All of it comes from one thing: the tape on which its operations are recorded.",
             "lead",
         ),
         tiles(
@@ -64,8 +64,8 @@ def _graph(results: dict[str, Any], folder: Folder) -> list[str]:
         heading(2, "The computation graph"),
         paragraph(
             f"The {results['graph']['operations']} operations of one training step, as recorded. "
-            "A box is an operation, its rows are parameters; an arrow is a tensor, thicker where it "
-            "holds more bytes."
+            "A box is an operation, its rows are parameters; an arrow is a tensor, thicker where "
+            "it holds more bytes."
         ),
         _svg(
             folder, "graph.svg", "Computation graph of a training step",
@@ -80,13 +80,13 @@ def _ladder(results: dict[str, Any], folder: Folder) -> list[str]:
     return [
         heading(3, "Forward and backward: the ladder"),
         paragraph(
-            "On the left the forward pass, downwards; on the right the backward pass, upwards, each "
-            "rule beside its operation. The dotted rungs are all that the tape keeps in memory."
+            "On the left the forward pass, downwards; on the right the backward pass, upwards, "
+            "each rule beside its operation. The dotted rungs are all that the tape keeps."
         ),
         _svg(
             folder, "backward.svg", "The forward pass beside the backward pass",
-            "Look at the coloured norms of the gradient: they neither vanish nor explode on the "
-            "way up. The biases before batch norm have a gradient of zero up to rounding: batch "
+            "Look at the coloured norms of the gradient: a network in which they vanish or explode "
+            "on the way up cannot learn. The biases before batch norm have a gradient of zero up to rounding: batch "
             "norm subtracts the mean, and any bias with it.",
             820,
         ),
@@ -99,7 +99,9 @@ def _checked(results: dict[str, Any], folder: Folder) -> list[str]:
         (
             str(law["law"]),
             law["name"],
-            f"{law['worst_error']:.1e}" if law["comparisons"] else "–",
+            (f"{law['worst_error']:.1e}" if law["worst_error"] else "0")
+            if law["comparisons"]
+            else "–",
             ("exact" if not law["allowed"] else f"{law['allowed']:.0e}")
             if law["comparisons"]
             else "–",
@@ -127,15 +129,16 @@ def _looked(results: dict[str, Any], folder: Folder) -> list[str]:
     return [
         heading(5, "What it looks at"),
         paragraph(
-            "Three ways back from the score of the predicted digit to the pixels, from one recorded "
-            "forward pass; they differ in what a ReLU lets through. The gradient stops where the "
-            "ReLU was off, the deconvnet where the gradient is negative, guided backprop at both."
+            "Three ways back from the score of the predicted digit to the pixels, from one "
+            "recorded forward pass; they differ in what a ReLU lets through. The gradient stops "
+            "where the ReLU was off, the deconvnet where the gradient is negative, guided backprop "
+            "at both."
         ),
         _png(
             folder, "explanations.png", "Gradient, deconvnet and guided backprop of six digits",
-            "Red: more ink here raises the score; blue: it lowers it. Look at the holes and gaps "
-            "of the digits, often blue: ink that closes them would make another digit. Each map "
-            "has its own scale.",
+            "Red: more ink here raises the score; blue: it lowers it. Look at how guided backprop "
+            "follows the strokes: it keeps only the paths that support the digit at every ReLU, "
+            "and so looks cleaner than what the network uses. Each map has its own scale.",
             860,
         ),
     ]  # fmt: skip

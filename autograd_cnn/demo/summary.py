@@ -23,17 +23,21 @@ def progress_bars(console: Any) -> Any:
 
 def summarise(results: dict[str, Any], folder: Folder, seconds: float, console: Any) -> None:
     """Print the laws, the robust accuracy, and where everything is."""
-    Table = require("rich.table", "train").Table
+    table, box = require("rich.table", "train").Table, require("rich.box", "train").SIMPLE_HEAD
     training, checks = results["training"], results["gradient_check"]
-    laws = Table(title="Gradients of the trained network", title_justify="left")
+    laws = table(title="gradients of the trained network", title_justify="left", box=box)
     for name, side in (("law", "left"), ("worst error", "right"), ("allowed", "right")):
         laws.add_column(name, justify=side)
     for law in checks["laws"]:
         if law["comparisons"]:
             allowed = f"{law['allowed']:.0e}" if law["allowed"] else "exact"
-            laws.add_row(f"{law['law']} {law['name']}", f"{law['worst_error']:.1e}", allowed)
+            laws.add_row(
+                f"{law['law']} {law['name']}",
+                f"{law['worst_error']:.1e}" if law["worst_error"] else "0",
+                allowed,
+            )
     counted = results["fooling"]["robust_accuracy"]
-    robust = Table(title="Held-out digits read rightly", title_justify="left")
+    robust = table(title="held-out digits read rightly", title_justify="left", box=box)
     robust.add_column("")
     for epsilon in counted["epsilon"]:
         robust.add_column(f"ε = {epsilon:g}" if epsilon else "clean", justify="right")

@@ -233,7 +233,7 @@ class _Rows:
 
     def _entry(self, j: int, arrivals: dict, mirrored: bool) -> float:
         count = arrivals[j, mirrored] = arrivals.get((j, mirrored), -1) + 1
-        return self.rows[j].top + min(6.0 + 4.0 * count, self.rows[j].height - 9.0)
+        return self.rows[j].top + min(5.0 + 6.5 * count, self.rows[j].height - 7.0)
 
     def _returns(self, edge: Edge) -> bool:
         """Whether a gradient comes back along an edge."""

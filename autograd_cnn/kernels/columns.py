@@ -1,4 +1,4 @@
-"""Windows laid out as columns, put back, and windows that share an image out among fewer entries."""
+"""Windows laid out as columns and put back, and windows that share an image out."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ColumnKernels(WindowKernels):
         return xp.take_along_axis(rows, best, -1)[..., 0], found[..., 0]
 
     def _shared_out(self, n: int, o: int) -> Array:
-        """The entries of each window along one axis, o×(longest); short windows repeat their last."""
+        """The entries of each window along one axis, o×longest; short ones repeat their last."""
         window = self.xp.arange(o)[:, None]
         start, stop = window * n // o, -(-(window + 1) * n // o)
         longest = max(-(-(i + 1) * n // o) - i * n // o for i in range(o))

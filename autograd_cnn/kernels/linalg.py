@@ -1,7 +1,7 @@
 """Norms, systems of equations and decompositions, written once against `self.xp`.
 
 LAPACK knows no half precision: it is computed in single and rounded once. On complex arrays every
-kernel is the analytic continuation of the real one (transposes, no conjugates), for the complex step.
+kernel is the analytic continuation of the real one (no conjugates), for the complex step.
 """
 
 from __future__ import annotations

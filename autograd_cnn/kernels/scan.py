@@ -31,7 +31,7 @@ class ScanKernels:
         return xp.moveaxis(y, 0, axis)
 
     def argsort(self, x: Array, *, axis: int, descending: bool) -> Array:
-        """The order of the entries along an axis, equal ones as they stood; NaN counts as largest."""
+        """The order of the entries along an axis, equal ones as they stood; NaN is the largest."""
         xp, values = self.xp, x.real
         if not descending:
             return xp.argsort(values, axis=axis, kind="stable")

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import ShapeError, TapeError, shape_text
 from ..kernels.devices import is_cupy, to_device
-from ..tape import Context, Scope, _context
+from ..tape import Scope, current, enter, leave
 from ..tensor import Tensor
 
 
@@ -70,16 +70,11 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run `forward` inside a scope of its own on the tape."""
-        now = _context.get()
-        scope = Scope(self._name, type(self).__name__, now.scope, self)
-        # tape.changed() written out: this runs for every layer of every step
-        token = _context.set(
-            Context(now.recording, now.rules, scope, now.observers, now.checkpoint, now.nested)
-        )
+        token = enter(Scope(self._name, type(self).__name__, current().scope, self))
         try:
             return self.forward(*args, **kwargs)
         finally:
-            _context.reset(token)
+            leave(token)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Module):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..errors import ShapeError, require_arrays, shape_text
 from ..primitive import elementwise, opaque, register_rule
-from .elementwise import erf, exp, multiply, negative, step, where
-from .reduce import one_axis
+from .elementwise import compare, erf, exp, multiply, negative, step, tanh, where
+from .reduce import one_axis, reshape
 from .reduce import sum as sum_
 
 SELU_SCALE = 1.0507009873554804934193349852946
@@ -71,6 +72,14 @@ def _log_softmax_rule(g: Any, ans: Any, axis: int) -> Any:
 
 
 _log_softmax = opaque("log_softmax", x=_log_softmax_rule, family="activation")
+
+_hardtanh = elementwise(
+    "hardtanh",
+    x=lambda g, x, low, high: g * (compare("greater", x, low) * compare("less", x, high)),
+    kernel="clip",
+    branch=lambda x, low, high: (x > low) * 1 + (x >= high),
+    family="activation",
+)
 
 # Backward rules for looking inside networks; the tape is the one of the plain forward pass.
 register_rule(
@@ -142,3 +151,66 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
 def log_sigmoid(x: Any) -> Any:
     """ln(1/(1 + e⁻ˣ)), without overflow."""
     return negative(softplus(negative(x)))
+
+
+def silu(x: Any) -> Any:
+    """x·σ(x), also called swish (Elfwing et al. 2018, Ramachandran et al. 2017).
+
+    >>> import autograd_cnn as ag
+    >>> ag.grad(ag.silu)(ag.tensor(0.0)).item()
+    0.5
+    """
+    return multiply(x, sigmoid(x))
+
+
+def mish(x: Any) -> Any:
+    """x·tanh(ln(1 + eˣ)) (Misra 2020)."""
+    return multiply(x, tanh(softplus(x)))
+
+
+def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
+    """x kept within [min_val, max_val]; the derivative is 1 inside and 0 at the ends and outside.
+
+    `clip` is the same function with the derivative 1 at the ends. Raises ValueError when
+    min_val ≥ max_val.
+    """
+    if min_val >= max_val:
+        raise ValueError(f"hardtanh: min_val = {min_val} must be below max_val = {max_val}")
+    return _hardtanh(x, low=float(min_val), high=float(max_val))
+
+
+def relu6(x: Any) -> Any:
+    """min(max(0, x), 6); the derivative at 0 and at 6 is 0 (Krizhevsky 2010)."""
+    return hardtanh(x, 0.0, 6.0)
+
+
+def hardswish(x: Any) -> Any:
+    """x·relu6(x + 3)/6; the derivative at −3 is 0 and at 3 is 1 (Howard et al. 2019).
+
+    >>> import autograd_cnn as ag
+    >>> ag.hardswish(ag.tensor([-4.0, 3.0])).tolist()
+    [-0.0, 3.0]
+    """
+    return multiply(x, relu6(x + 3.0)) / 6.0
+
+
+def prelu(x: Any, weight: Any) -> Any:
+    """x for x > 0, weight·x elsewhere; one weight, or one a channel of N×C×… (He et al. 2015).
+
+    The derivative in x at 0 is the weight.
+
+    >>> import autograd_cnn as ag
+    >>> ag.prelu(ag.tensor([[-2.0, 2.0]]), ag.tensor([0.25])).tolist()
+    [[-0.5, 2.0]]
+
+    Raises ShapeError when the weights are neither one nor as many as channels.
+    """
+    require_arrays("prelu", x, weight)
+    channels = x.shape[1] if x.ndim > 1 else 1
+    if weight.ndim > 1 or weight.size not in (1, channels):
+        raise ShapeError(
+            f"prelu: weight {shape_text(weight.shape)} for {channels} channels of "
+            f"{shape_text(x.shape)}"
+        )
+    shape = () if weight.size == 1 else (channels,) + (1,) * (x.ndim - 2)
+    return where(compare("greater", x, 0), x, multiply(reshape(weight, shape), x))

@@ -22,9 +22,7 @@ _fold = linear(
 )
 
 
-def unfold(
-    x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
-) -> Any:
+def unfold(x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
     """The windows of N×C×… as columns N×(C·taps)×windows (im2col), as in torch.nn.functional.
 
     A convolution is the product of its filters, O×(C·taps), and these columns. One to three
@@ -127,10 +125,10 @@ def _locally_connected(name, ndim, x, w, b, stride, padding, dilation) -> Any:
     out = spec.output_size(x.shape[2:], kernel)
     wanted = (filters, *out, x.shape[1], *kernel)
     if tuple(w.shape) != wanted or (b is not None and tuple(b.shape) != wanted[: ndim + 1]):
-        given = shape_text(w.shape) if b is None else f"{shape_text(w.shape)}, {shape_text(b.shape)}"
         raise ShapeError(
             f"{name}: input {shape_text(x.shape)} gives {shape_text(out)} places, so the weights "
-            f"are {shape_text(wanted)} and the bias {shape_text(wanted[: ndim + 1])}, got {given}"
+            f"are {shape_text(wanted)} and the bias {shape_text(wanted[: ndim + 1])}, got "
+            f"{shape_text(w.shape)} and {'none' if b is None else shape_text(b.shape)}"
         )
     columns = _unfold(x, spec=spec, kernel=kernel)
     rows = reshape(w, (filters, prod(out), x.shape[1] * prod(kernel)))

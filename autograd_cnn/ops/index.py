@@ -5,8 +5,6 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-import numpy as np
-
 from ..errors import ShapeError, shape_text
 from ..kernels import provider_for
 from ..primitive import linear, multilinear
@@ -67,8 +65,7 @@ def index_set(x: Any, index: Any, value: Any) -> Any:
     Raises ShapeError when the value does not broadcast to the entries.
     """
     index = _plain(index)
-    value, shape = _value_for("index_set", x, index, value)
-    return _index_set(x, value, index=index)
+    return _index_set(x, _value_for("index_set", x, index, value)[0], index=index)
 
 
 def index_add(x: Any, index: Any, value: Any) -> Any:
@@ -128,5 +125,5 @@ def _plain(index: Any) -> Any:
     if isinstance(index, Tensor):
         return index._data
     if isinstance(index, list):
-        return np.array(index) if index else np.zeros(0, np.int64)
+        return [_plain(item) for item in index]
     return index.copy() if getattr(index, "ndim", 0) else index

@@ -1,4 +1,4 @@
-"""Losses: cross-entropy, negative log-likelihood, squared error, binary cross-entropy."""
+"""Losses: cross-entropies, negative log-likelihood, squared and absolute errors, margins."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from ..errors import DTypeError, ShapeError, require_floats, shape_text
 from ..kernels import provider_for
 from ..primitive import opaque
 from ..tensor import Tensor
-from .activation import log_softmax, sigmoid, softmax
+from .activation import log_softmax, relu, sigmoid, softmax
+from .elementwise import abs as abs_
+from .elementwise import clip, compare, exp, log, subtract, where
+from .index import take_along_axis
 from .reduce import reshape
 from .reduce import sum as sum_
 
@@ -103,6 +106,121 @@ def binary_cross_entropy_with_logits(x: Any, y: Any, reduction: str = "mean") ->
     """The mean (or sum, or each) of −y·ln σ(x) − (1 − y)·ln(1 − σ(x)), without overflow."""
     name = "binary_cross_entropy_with_logits"
     return _bce_with_logits(x, _matching(name, x, y), scale=_scale(name, x, reduction))
+
+
+def huber_loss(x: Any, y: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
+    """The mean (or sum, or each) of ½d² where |d| ≤ δ, δ(|d| − ½δ) elsewhere, with d = x − y.
+
+    The gradient is d kept within [−δ, δ]; it has no jump, the second derivative at ±δ is 1.
+
+    Source: Huber 1964. Raises ShapeError for shapes that differ, ValueError for delta ≤ 0.
+
+    >>> import autograd_cnn as ag
+    >>> ag.huber_loss(ag.tensor([1.0, 3.0]), ag.tensor([0.0, 0.0]), "none").tolist()
+    [0.5, 2.5]
+    """
+    if not delta > 0:
+        raise ValueError(f"huber_loss: delta = {delta} must be above 0")
+    scale = _scale("huber_loss", x, reduction)
+    d = subtract(x, _matching("huber_loss", x, y))
+    kept = clip(d, -delta, delta)
+    return _reduced(kept * (d - kept * 0.5), scale)
+
+
+def smooth_l1_loss(x: Any, y: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
+    """huber_loss with δ = β, divided by β; |x − y| for β = 0 (Girshick 2015).
+
+    Raises ShapeError for shapes that differ, ValueError for beta < 0.
+    """
+    if not beta >= 0:
+        raise ValueError(f"smooth_l1_loss: beta = {beta} must not be below 0")
+    if beta:
+        return huber_loss(x, y, reduction, beta) * (1.0 / beta)
+    scale = _scale("smooth_l1_loss", x, reduction)
+    return _reduced(abs_(subtract(x, _matching("smooth_l1_loss", x, y))), scale)
+
+
+def kl_div(x: Any, y: Any, reduction: str = "mean", log_target: bool = False) -> Any:
+    """Σ y·(ln y − x): the divergence of the target y from a prediction given as logarithms x.
+
+    With `log_target` y is a logarithm too. "mean" divides by the number of entries, "batchmean"
+    (the definition) by the number of samples. A target of 0 adds nothing, and its derivative
+    counts 0·ln 0 as constant: −x.
+
+    Source: Kullback and Leibler 1951. Raises ShapeError for shapes that differ.
+
+    >>> import autograd_cnn as ag
+    >>> float(ag.kl_div(ag.tensor([0.0]), ag.tensor([1.0])))
+    0.0
+    """
+    if reduction == "batchmean" and not x.ndim:
+        raise ShapeError("kl_div: batchmean of a scalar")
+    batch = reduction == "batchmean"
+    scale = 1.0 / max(x.shape[0], 1) if batch else _scale("kl_div", x, reduction)
+    y = _matching("kl_div", x, y)
+    if log_target:
+        return _reduced(exp(y) * subtract(y, x), scale)
+    zero = compare("equal", y, 0)
+    entropy = where(zero, 0.0, y * log(where(zero, 1.0, y)))
+    return _reduced(entropy - y * x, scale)
+
+
+def hinge_loss(x: Any, y: Any, reduction: str = "mean") -> Any:
+    """The mean (or sum, or each) of max(0, 1 − y·x) for targets y of −1 and 1.
+
+    The derivative at the margin, y·x = 1, is 0.
+
+    Source: Cortes and Vapnik 1995. Raises ShapeError for shapes that differ.
+
+    >>> import autograd_cnn as ag
+    >>> ag.hinge_loss(ag.tensor([0.5, 2.0]), ag.tensor([1.0, -1.0]), "none").tolist()
+    [0.5, 3.0]
+    """
+    scale = _scale("hinge_loss", x, reduction)
+    return _reduced(relu(subtract(1.0, _matching("hinge_loss", x, y) * x)), scale)
+
+
+def multi_margin_loss(
+    x: Any, labels: Any, p: int = 1, margin: float = 1.0, weight: Any = None,
+    reduction: str = "mean",
+) -> Any:  # fmt: skip
+    """Σ_{i≠y} weight_y·max(0, margin − x_y + x_i)^p / C: the hinge of several classes, N×C scores.
+
+    p is 1 or 2; the derivative at the margin is 0. Source: Weston and Watkins 1999.
+
+    >>> import autograd_cnn as ag
+    >>> float(ag.multi_margin_loss(ag.tensor([[0.0, 0.5]]), [1]))
+    0.25
+
+    Raises ShapeError or ValueError, before any work, for labels that do not fit, another p, and
+    margins not above 0.
+    """
+    name = "multi_margin_loss"
+    _check_reduction(name, reduction)
+    require_floats(name, x)
+    if x.ndim != 2:
+        raise ShapeError(f"{name}: input must be N×C, got {shape_text(x.shape)}")
+    if p not in (1, 2) or not margin > 0:
+        raise ValueError(f"{name}: p = {p} must be 1 or 2 and margin = {margin} above 0")
+    samples, classes = x.shape
+    if reduction == "mean" and not samples:
+        raise ShapeError(f"{name}: the mean over nothing, input {shape_text(x.shape)}")
+    xp, labels = _module(x), _plain(labels)
+    labels = xp.asarray(labels)
+    _check_labels(name, labels, x, classes, 1, -1)
+    if labels.size and labels.min() < 0:
+        raise ValueError(f"{name}: label {int(labels.min())} is not within 0 … {classes - 1}")
+    right = labels[:, None]
+    margins = relu(x - take_along_axis(x, right, 1) + margin)
+    others = (xp.arange(classes) != right) * xp.asarray(1.0 / classes, x.dtype)
+    if weight is not None:
+        others = others * xp.asarray(_plain(weight), x.dtype)[right]
+    losses = sum_((margins if p == 1 else margins * margins) * others, 1)
+    return _reduced(losses, {"mean": 1.0 / max(samples, 1), "sum": 1.0, "none": None}[reduction])
+
+
+def _reduced(losses: Any, scale: float | None) -> Any:
+    return losses if scale is None else sum_(losses) * scale
 
 
 def _matching(name: str, x: Any, y: Any) -> Any:

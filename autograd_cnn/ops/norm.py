@@ -173,7 +173,8 @@ def batch_norm(
     )
     if training:
         variance = inverse_std**-2.0 - eps
-        variance = variance * (variance > 0)  # rounding can take the variance of equal values below 0
+        # rounding can take the variance of equal values below 0
+        variance = variance * (variance > 0)
         _update(running_mean, mean_, momentum)
         _update(running_var, variance * (count / (count - 1)), momentum)
     return y

@@ -69,7 +69,8 @@ def add_along_axis(x: Any, indices: Any, values: Any, axis: int) -> Any:
     the transpose of `gather`; `indices` may be shorter than x and than `values`.
 
     >>> import autograd_cnn as ag
-    >>> ag.add_along_axis(ag.tensor([0.0, 0.0]), ag.tensor([1, 1]), ag.tensor([2.0, 3.0]), 0).tolist()
+    >>> x, places = ag.tensor([0.0, 0.0]), ag.tensor([1, 1])
+    >>> ag.add_along_axis(x, places, ag.tensor([2.0, 3.0]), 0).tolist()
     [0.0, 5.0]
 
     Raises ShapeError when `indices` is longer than x on another axis or than `values` on any.

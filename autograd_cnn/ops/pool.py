@@ -207,8 +207,8 @@ def max_unpool2d(
     strides = kernel if stride is None else per_axis(stride, 2, "stride", 1)
     sides = per_axis(padding, 2, "padding", 0)
     if output_size is None:
-        size = tuple((n - 1) * s - 2 * p + k
-                     for n, s, p, k in zip(x.shape[2:], strides, sides, kernel, strict=True))  # fmt: skip
+        axes = zip(x.shape[2:], strides, sides, kernel, strict=True)
+        size = tuple((n - 1) * s - 2 * p + k for n, s, p, k in axes)
     else:
         size = tuple(output_size)[-2:]
     if tuple(indices.shape) != tuple(x.shape):

@@ -1,4 +1,4 @@
-"""NumPy's protocols: `np.exp(t)` and `np.sum(t)` on tensors are our operations, and differentiated."""
+"""NumPy's protocols: `np.exp(t)` and `np.sum(t)` on tensors are our operations, differentiated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scans along an axis: running sums, products, and the linear recurrence that differentiates both."""
+"""Scans along an axis: running sums and products, and the recurrence that differentiates them."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def width_pairs(x: Any, widths: Any) -> tuple[tuple[int, int], ...]:
 
 
 def _border(x: Any, pairs: tuple, value: float) -> Any:
-    """`value` on the padding and 0 inside: added, it changes no entry of x, not even by rounding."""
+    """`value` on the padding, 0 inside: added, it changes no entry of x, not even by rounding."""
     data = x._data if isinstance(x, Tensor) else x
     xp = provider_for([data]).xp
     return xp.pad(xp.zeros(data.shape, data.dtype), pairs, constant_values=value)
@@ -150,8 +150,10 @@ def split(x: Any, sections: int | Sequence[int], axis: int = 0) -> list[Any]:
     length = x.shape[axis]
     if isinstance(sections, int):
         if sections < 1 or length % sections:
-            raise ShapeError(f"split: {length} entries along axis {axis} do not divide into "
-                             f"{sections}: {length}/{sections} = {length / max(sections, 1):g}")  # fmt: skip
+            raise ShapeError(
+                f"split: {length} entries along axis {axis} do not divide into {sections}: "
+                f"{length}/{sections} = {length / max(sections, 1):g}"
+            )
         places = [length // sections * k for k in range(1, sections)]
     else:
         places = list(sections)

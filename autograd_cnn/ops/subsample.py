@@ -1,4 +1,4 @@
-"""More ways to pool: powers, maxima that share the image out, and unpooling of sequences, volumes."""
+"""More pooling: powers, maxima that share the image out, unpooling of sequences and volumes."""
 
 from __future__ import annotations
 
@@ -145,12 +145,10 @@ def _max_unpool(name, ndim, x, indices, kernel_size, stride, padding, output_siz
     strides = kernel if stride is None else per_axis(stride, ndim, "stride", 1)
     sides = per_axis(padding, ndim, "padding", 0)
     if output_size is None:
-        size = tuple((n - 1) * s - 2 * p + k
-                     for n, s, p, k in zip(x.shape[2:], strides, sides, kernel, strict=True))  # fmt: skip
+        geometry = zip(x.shape[2:], strides, sides, kernel, strict=True)
+        size = tuple((n - 1) * s - 2 * p + k for n, s, p, k in geometry)
     else:
         size = tuple(output_size)[-ndim:]
     rows = (*x.shape[:2], 1, -1)
-    flat = max_unpool2d(
-        reshape(x, rows), reshape(indices, rows), 1, output_size=(1, prod(size))
-    )
+    flat = max_unpool2d(reshape(x, rows), reshape(indices, rows), 1, output_size=(1, prod(size)))
     return reshape(flat, (*x.shape[:2], *size))

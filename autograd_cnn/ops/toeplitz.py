@@ -123,3 +123,63 @@ def _check_shapes(spec: ConvSpec, x_shape: Sizes, w: Any) -> None:
             f"conv_matrix: input {shape_text(x_shape)} with filters {shape_text(w.shape)} has no "
             f"output: {shape_text(out).replace('-', '−')}"
         )
+
+
+def conv_matrix_picture(spec: ConvSpec, x_shape: Sizes, w: Any) -> Any:
+    """A picture of `conv_matrix`: each nonzero cell in the colour of its tap, with the weight.
+
+    Rows are output entries, columns input entries; thicker lines separate the rows of the images,
+    the thickest ones the channels. Cells are numbered while there is room. Returns a
+    matplotlib Figure.
+
+    Raises what `conv_matrix` raises, MissingDependencyError without matplotlib.
+    """
+    matrix = conv_matrix(spec, x_shape, w).tocoo()
+    figure_module = require("matplotlib.figure", "plot")
+    w = w._data if isinstance(w, Tensor) else w
+    rows, columns = matrix.shape
+    taps = _tap_numbers(spec, x_shape, w).tocoo()
+    cell = min(0.42, 14 / max(rows, columns))
+    figure = figure_module.Figure(
+        (max(4.0, columns * cell + 1.4), max(2.2, rows * cell + 1.5)), layout="constrained"
+    )
+    axes = figure.add_subplot()
+    count = prod(w.shape[2:])
+    colors = require("matplotlib", "plot").colormaps["tab10" if count <= 10 else "turbo"]
+    shades = colors(taps.data / max(count - 1, 9))
+    for i, j, value, shade in zip(taps.row, taps.col, matrix.data, shades, strict=True):
+        axes.fill_between([j, j + 1], i, i + 1, color=[*shade[:3], 0.45], linewidth=0)
+        if cell > 0.3:
+            axes.text(j + 0.5, i + 0.5, f"{value:.3g}", ha="center", va="center", fontsize=8)
+    out = spec.output_size(tuple(x_shape)[-spec.ndim :], w.shape[2:])
+    _draw_lines(axes.axvline, columns, tuple(x_shape)[-spec.ndim :])
+    _draw_lines(axes.axhline, rows, out)
+    axes.set(xlim=(0, columns), ylim=(rows, 0), aspect="equal")
+    for axis, length in ((axes.xaxis, columns), (axes.yaxis, rows)):
+        step = max(1, length // 32)
+        axis.set_ticks([i + 0.5 for i in range(0, length, step)], range(0, length, step))
+        axis.set_tick_params(length=0, labelsize=8)
+    axes.xaxis.tick_top()
+    axes.xaxis.set_label_position("top")
+    axes.set_xlabel(f"entry of x, {shape_text(tuple(x_shape))}")
+    axes.set_ylabel(f"entry of y, {shape_text((w.shape[0], *out))}")
+    axes.set_title(
+        f"vec(y) = C·vec(x): {rows}×{columns}, {matrix.nnz} weights, a colour for each of the "
+        f"{prod(w.shape[2:])} taps",
+        fontsize=9, y=0, pad=-14, va="top",
+    )  # fmt: skip
+    return figure
+
+
+def _tap_numbers(spec: ConvSpec, x_shape: Sizes, w: Any) -> Any:
+    """The matrix of the convolution with the numbers of the taps, from 0, for weights."""
+    xp = provider_for([w]).xp
+    numbers = xp.arange(prod(w.shape[2:])).reshape(w.shape[2:])
+    return conv_matrix(spec, x_shape, xp.broadcast_to(numbers, w.shape))
+
+
+def _draw_lines(draw: Any, length: int, size: Sizes) -> None:
+    for place in range(length + 1):
+        channel, row = place % prod(size) == 0, place % size[-1] == 0
+        width = 1.6 if channel else 0.8 if row else 0.25
+        draw(place, color="#444444" if row else "#bbbbbb", linewidth=width)

@@ -126,7 +126,7 @@ def _higher_orders(state: law.State, order: int, subjects: list[Subject]) -> Non
         return state.skip(5, "order 1 was asked for")
     inner = state
     for _ in range(2, order + 1):
-        subject = inner.subject.derivative()
+        subject = inner.subject.derivative(len(inner.outputs))
         subjects.append(subject)
         values = [*inner.values, *inner.cotangents]
         outer = law.State(subject, values, state.rng, state.report, reported=5)

@@ -151,7 +151,7 @@ def _gradients(primitive: Primitive, sample: Any, seed: int) -> list[np.ndarray]
     g = [np.asarray(rng.standard_normal(y.shape)) for y in outputs]
     first = subject.pull(subject.values, g)
     u = [np.asarray(rng.standard_normal(x.shape)) for x in first]
-    return first + subject.derivative().pull([*subject.values, *g], u)
+    return first + subject.derivative(len(outputs)).pull([*subject.values, *g], u)
 
 
 def _equal(first: list[np.ndarray], second: list[np.ndarray]) -> bool:

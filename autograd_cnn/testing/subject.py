@@ -130,15 +130,14 @@ class Subject:
             raise CannotBeComplex("complex input gave a real output")
         return [y.imag / STEP for y in outputs]
 
-    def derivative(self) -> Subject:
-        """The vector-Jacobian product as a function of the inputs and the cotangents."""
+    def derivative(self, outputs: int) -> Subject:
+        """The vector-Jacobian product as a function of the inputs and of so many cotangents."""
         count = len(self.positions)
 
         def pulled(*values: Any) -> Any:
             _, pull = vjp(lambda *inputs: self.outputs(*inputs), *values[:count])
             return pull(list(values[count:]))
 
-        outputs = len(self.evaluate(self.values))
         result = Subject(
             pulled,
             [None] * (count + outputs),

@@ -165,6 +165,17 @@ def test_a_checkpoint_draws_the_same_noise_twice():
     assert np.array_equal(plain, again)
 
 
+def test_a_checkpoint_updates_running_statistics_once():
+    means = []
+    for wrap in (lambda f: f, ag.checkpoint):
+        norm = ag.nn.BatchNorm1d(3)
+        x = ag.tensor(np.arange(12.0).reshape(4, 3), requires_grad=True)
+        ag.sum(wrap(norm)(x) ** 3).backward()
+        assert int(norm.num_batches_tracked) == 1
+        means.append(norm.running_mean.tolist())
+    assert means[0] == means[1]
+
+
 def test_a_checkpoint_refuses_parameters_that_changed():
     w = ag.tensor([2.0], requires_grad=True, name="w")
     y = ag.sum(ag.checkpoint(lambda x: ag.exp(x * w))(ag.tensor([1.0], requires_grad=True)))

@@ -94,15 +94,12 @@ def test_a_missing_term_is_caught():
 
 
 def test_swapped_rules_are_caught():
-    swapped = primitive(np.multiply, x=lambda g, x: g * x, y=lambda g, y: g * y)
+    swapped = primitive(lambda x, y: x * y, x=lambda g, x: g * x, y=lambda g, y: g * y)
     assert broken(swapped, X, X + 1).law == 1
 
 
 def test_constants_that_are_not_are_caught_at_order_two():
-    frozen = primitive(lambda x: x**3, x=lambda g, x: g * 3 * ag.tensor(np.asarray(x)) ** 2
-                       if not isinstance(x, ag.Tensor) else g * 3 * x.detach() ** 2)  # fmt: skip
     rule = primitive(lambda x: x**3, x=lambda g, x: g * 3.0 * _detached(x) ** 2)
-    del frozen
     assert check(rule, X, order=1).worst < 1e-12
     assert broken(rule, X).law == 5
 
@@ -113,9 +110,6 @@ def _detached(x):
 
 def test_an_error_of_the_third_order_is_caught_at_order_three():
     """The second rule is right, but hides its dependence on x from the third derivative."""
-    second = primitive(lambda g, x: 3.0 * g * x**2, g=lambda g, x: g * 3.0 * x**2,
-                       x=lambda g, **_: None)  # fmt: skip
-    del second
     slope = ag.custom_primitive("slope", lambda x: 3.0 * x**2, x=lambda g, x: g * 6.0 * _detached(x))
     cube = primitive(lambda x: x**3, x=lambda g, x: g * slope(x))
     assert check(cube, X, order=2).worst < 1e-10
@@ -200,9 +194,9 @@ def test_at_a_kink_a_gradient_outside_the_one_sided_ones_is_caught():
     assert check(with_branch, np.array([1.0, -1.0])).law(11).comparisons == 0
     error = broken(with_branch, np.array([0.0, 1.0]))
     assert (error.law, error.index) == (11, (0,))
-    assert error.sides["backward rule"] == pytest.approx(5.0 * error.sides["other side"], rel=1e-6) or (
-        abs(error.sides["backward rule"]) > abs(error.sides["other side"])
-    )
+    one, other, rule = error.sides.values()
+    assert sorted(map(abs, (one, other)))[0] == 0.0
+    assert abs(rule) == pytest.approx(5.0 * max(abs(one), abs(other)))
 
 
 def test_at_a_kink_the_other_laws_run_beside_it():

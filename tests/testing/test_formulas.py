@@ -16,7 +16,7 @@ from autograd_cnn.primitive import RULE_SETS, Primitive, fused
 
 HARMLESS = {
     "bool", "dict", "enumerate", "float", "int", "isinstance", "len", "list", "max", "min", "range",
-    "set", "sorted", "sum", "tuple", "zip", "ValueError",
+    "set", "slice", "sorted", "sum", "tuple", "zip", "ValueError",
 }  # fmt: skip
 
 CONSTANTS = {"_overwritten", "_written"}

@@ -1,4 +1,4 @@
-"""PyTorch as an oracle: one comparison of values, first and second derivatives for all operations."""
+"""PyTorch as an oracle: values, first and second derivatives of every operation."""
 
 import numpy as np
 import pytest
