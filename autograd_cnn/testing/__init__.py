@@ -1,4 +1,4 @@
-"""Hold gradients to the laws of differentiation: your operations, your models, and the library's own.
+"""Hold gradients to the laws of differentiation: your operations, your models, the library's own.
 
 `check(function, *args)` runs the laws of `docs/checking.md`; `check_model` does it for a whole
 network; `mutation_score` measures whether the check itself can fail; `strategies` draws arguments
@@ -14,7 +14,8 @@ from .mutation import mutation_score
 from .report import LAWS, Kink, Law, Report
 
 __all__ = [
-    "LAWS", "Kink", "Law", "Report", "check", "check_model", "mutation_score", "records", "strategies",
+    "LAWS", "Kink", "Law", "Report", "check", "check_model", "mutation_score", "records",
+    "strategies",
 ]  # fmt: skip
 
 

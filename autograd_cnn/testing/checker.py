@@ -14,6 +14,7 @@ from . import laws as law
 from .hygiene import hygiene, layouts
 from .kinks import away_from_kinks, between, nearest_kink, signature
 from .report import LAWS, Kink, Report, broken
+from .state import TOLERANCE, State
 from .subject import CannotBeComplex, Subject
 
 ALL = (1, 2, 3, 4, 5, 6, 8, 9, 11)
@@ -34,8 +35,8 @@ def check(
     highest derivative checked, `laws` the numbers of the laws to run (all that apply when None):
     1 exact adjoint on whole numbers, 2 jvp against vjp, 3 the complex step (to 1e-12), 4 Richardson
     differences where complex numbers cannot be used, 5 the same laws on the vjp itself, 6 linear in
-    g, 8 hygiene, 9 memory layouts, 11 kinks. At a kink, the gradient must lie between the one-sided derivatives; the
-    other laws are then run beside it.
+    g, 8 hygiene, 9 memory layouts, 11 kinks. At a kink, the gradient must lie between the one-sided
+    derivatives; the other laws are then run beside it.
 
     >>> import numpy as np, autograd_cnn as ag
     >>> report = ag.testing.check(lambda x: x * ag.sin(x), np.linspace(-1.0, 1.0, 5))
@@ -90,7 +91,7 @@ def _run(subject, order, laws, rng, report, why_not, keeps_dtype, subjects) -> N
         _at_the_point(subject, met, rng, report)
     elif met is not None:
         report.kinks.append(met)
-    state = law.State(subject, values, rng, report)
+    state = State(subject, values, rng, report)
     _first_order(state, laws, _is_linear(subject, values))
     if 5 in laws:
         _higher_orders(state, order, subjects)
@@ -100,7 +101,7 @@ def _run(subject, order, laws, rng, report, why_not, keeps_dtype, subjects) -> N
         layouts(state)
 
 
-def _first_order(state: law.State, laws: tuple[int, ...], linear: bool | None) -> None:
+def _first_order(state: State, laws: tuple[int, ...], linear: bool | None) -> None:
     if 1 in laws:
         law.exact_adjoint(state, linear)
     if 6 in laws:
@@ -120,7 +121,7 @@ def _first_order(state: law.State, laws: tuple[int, ...], linear: bool | None) -
         law.richardson(state)
 
 
-def _higher_orders(state: law.State, order: int, subjects: list[Subject]) -> None:
+def _higher_orders(state: State, order: int, subjects: list[Subject]) -> None:
     """Law 5: laws 1 to 4 on the vjp as a function of (x, g), again for each further order."""
     if order < 2:
         return state.skip(5, "order 1 was asked for")
@@ -129,7 +130,7 @@ def _higher_orders(state: law.State, order: int, subjects: list[Subject]) -> Non
         subject = inner.subject.derivative(len(inner.outputs))
         subjects.append(subject)
         values = [*inner.values, *inner.cotangents]
-        outer = law.State(subject, values, state.rng, state.report, reported=5)
+        outer = State(subject, values, state.rng, state.report, reported=5)
         _first_order(outer, (1, 2, 3, 4), _is_linear(subject, values))
         law.symmetric(outer, len(inner.values))
         inner = outer
@@ -140,7 +141,7 @@ def _at_the_point(subject: Subject, met: Kink | None, rng: Any, report: Report) 
     if met is not None:
         report.kinks.append(met)
     if met is not None and met.distance == 0:
-        between(law.State(subject, subject.values, rng, report))
+        between(State(subject, subject.values, rng, report))
     else:
         smooth = not signature(subject, subject.values)[0]
         report.law(11).why_not = "smooth" if smooth else (
@@ -148,7 +149,7 @@ def _at_the_point(subject: Subject, met: Kink | None, rng: Any, report: Report) 
 
 
 def _is_linear(subject: Subject, values: list) -> bool | None:
-    """Whether law 1 must, must not or may apply: as declared, never across pieces, else by trying."""
+    """Whether law 1 must, must not or may apply: declared linear, piecewise, or to be tried."""
     if subject.primitive is not None and subject.primitive.kind in ("linear", "multilinear"):
         return True
     return False if signature(subject, values)[0] else None
@@ -168,7 +169,9 @@ def _check_record(name: str, order: int, laws: tuple[int, ...], seed: int) -> Re
     return report
 
 
-def check_sample(record: Any, sample: Any, order: int, laws: Iterable[int] | None, seed: int) -> Report:
+def check_sample(
+    record: Any, sample: Any, order: int, laws: Iterable[int] | None, seed: int
+) -> Report:
     """A record's function at one drawn sample, with the laws that the record lets apply."""
     subject = Subject.of(record.function, sample.inputs, sample.attributes)
     subject.name = record.name
@@ -184,18 +187,17 @@ def _decomposed(record: Any, sample: Any, subject: Subject, seed: int, report: R
     """Law 5 for a fused operation: derivatives to order 3 along one direction, as decomposed."""
     other = Subject.of(record.decomposition, sample.inputs, sample.attributes)
     rng = _generator(seed)
-    state = law.State(subject, subject.values, rng, report)
+    state = State(subject, subject.values, rng, report)
     tangents = [state.normal(x.shape) for x in state.values]
-    for number, (ours, theirs) in enumerate(
-        zip(_derivatives(subject, state, tangents), _derivatives(other, state, tangents), strict=True)
-    ):
+    pairs = zip(*(_derivatives(s, state, tangents) for s in (subject, other)), strict=True)
+    for number, (ours, theirs) in enumerate(pairs):
         scale = max(abs(ours), abs(theirs), 1e-3)
         sides = {"fused": ours, "decomposition": theirs}
         state.compare(5, f"derivative {number} is not that of the decomposition", sides, scale,
-                      tolerance=law.TOLERANCE[5])  # fmt: skip
+                      tolerance=TOLERANCE[5])  # fmt: skip
 
 
-def _derivatives(subject: Subject, state: law.State, tangents: list) -> list[float]:
+def _derivatives(subject: Subject, state: State, tangents: list) -> list[float]:
     """⟨u, f⟩ and its first three derivatives along a direction, each the gradient of the last."""
     from ..engine import gradients
     from ..tape import enable_grad
@@ -224,7 +226,7 @@ def _check_documented_kink(record: Any, kink: Any, seed: int, report: Report) ->
     subject.name = record.name
     rng = _generator(seed)
     ones = [np.ones_like(y) for y in subject.evaluate(subject.values)]
-    state = law.State(subject, subject.values, rng, report, cotangents=ones)
+    state = State(subject, subject.values, rng, report, cotangents=ones)
     met = nearest_kink(subject, subject.values, rng)
     if met is None or met.distance > 0:
         broken(11, record.name, "the record's kink is not seen in the branches", line=subject.line)
@@ -255,13 +257,15 @@ class _Calls:
     def __init__(self) -> None:
         self.calls: list[tuple] = []
 
-    def forward(self, primitive: Primitive, inputs: list, attributes: dict, ans: Any, node: Any) -> None:
+    def forward(
+        self, primitive: Primitive, inputs: list, attributes: dict, ans: Any, node: Any
+    ) -> None:
         if node is not None:
             self.calls.append((primitive, list(inputs), attributes, node.line, node.scope))
 
 
 def culprits(run_forward: Callable[[], Any], seed: int = 0, limit: int = 200) -> list[tuple]:
-    """The operations of a recorded call that break a law by themselves: (primitive, line, scope)."""
+    """The operations of a call that break a law by themselves: (primitive, line, scope, error)."""
     watch = _Calls()
     with observe(watch):
         run_forward()
@@ -276,7 +280,7 @@ def culprits(run_forward: Callable[[], Any], seed: int = 0, limit: int = 200) ->
             _run(subject, 2, (2, 3, 4, 5), _generator(seed), Report(""), {}, True, [])
         except GradientError as error:
             found.append((primitive, line, scope, error))
-        except Exception:  # noqa: S112 - a call that cannot be repeated alone cannot be blamed
+        except Exception:  # a call that cannot be repeated alone cannot be blamed
             continue
     return found
 
@@ -295,5 +299,6 @@ def _add_culprit(error: Any, subject: Subject, seed: int) -> None:
     for primitive, line, _, inner in culprits(forward, seed):
         error.culprit = primitive.name
         where = f" for {inner.input_name}" if inner.input_name else ""
-        error.args = (f"{error}\n  the wrong rule is that of {primitive.name}{where}, recorded at {line}",)
+        rule = f"the wrong rule is that of {primitive.name}{where}, recorded at {line}"
+        error.args = (f"{error}\n  {rule}",)
         return

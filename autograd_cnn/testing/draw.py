@@ -1,4 +1,4 @@
-"""Where drawn numbers come from: a seed here, Hypothesis in `strategies`; makers see no difference."""
+"""Where drawn numbers come from: a seed here, Hypothesis in `strategies`; makers see neither."""
 
 from __future__ import annotations
 

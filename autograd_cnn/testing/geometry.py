@@ -1,4 +1,4 @@
-"""Drawn geometries of convolutions and poolings that have an output, within a few entries a side."""
+"""Drawn geometries of convolutions and poolings: small, and always with an output."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def draw_conv(draw: Draw, ndim: int) -> ConvGeometry:
         for k, d, (before, after) in zip(kernel, dilation, padding, strict=True)
     )
     x = (draw.integer(1, 2), channels, *size)
-    return ConvGeometry(x, (filters, channels // groups, *kernel), stride, padding, dilation, groups)
+    w = (filters, channels // groups, *kernel)
+    return ConvGeometry(x, w, stride, padding, dilation, groups)
 
 
 def draw_pool(draw: Draw, ndim: int) -> tuple[tuple[int, ...], PoolSpec]:

@@ -11,9 +11,9 @@ import numpy as np
 from ..primitive import Primitive
 from ..tape import Leaf, enable_grad, observe
 from ..tensor import Tensor
-from .laws import State
 from .layouts import LAYOUTS, relaid, repeated
 from .report import broken
+from .state import State
 from .subject import Arrays, Subject
 
 
@@ -109,7 +109,7 @@ def _recorded(state: State) -> None:
         if not np.allclose(plain, recorded, rtol=1e-12, atol=1e-12 * scale, equal_nan=True):
             gap = np.abs(plain - recorded)
             place = tuple(int(i) for i in np.unravel_index(int(gap.argmax()), gap.shape))
-            _fail(state, f"the rule for {name} gives something else when it is recorded, at {place}",
+            _fail(state, f"the rule for {name} gives something else when recorded, at {place}",
                   {"on arrays": plain[place], "recorded": recorded[place]})  # fmt: skip
     _note(state)
 
@@ -136,7 +136,9 @@ class _Watch:
         self.declared: dict[int, int] = {}
         self.kept: dict[int, int] = {}
 
-    def forward(self, primitive: Primitive, inputs: list, attributes: dict, ans: Any, node: Any) -> None:
+    def forward(
+        self, primitive: Primitive, inputs: list, attributes: dict, ans: Any, node: Any
+    ) -> None:
         if isinstance(ans, np.ndarray):
             self.arrays.append((primitive.name, weakref.ref(ans)))
         if node is None:

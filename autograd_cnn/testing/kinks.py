@@ -13,8 +13,9 @@ import numpy as np
 
 from ..primitive import Primitive
 from ..tape import caller_line, observe
-from .laws import State, _units
+from .laws import units
 from .report import Kink, broken
+from .state import State
 from .subject import Arrays, CannotBeComplex, Subject
 
 NEAR = 1e-9
@@ -33,7 +34,9 @@ class Branches:
     def __init__(self) -> None:
         self.signature: Signature = []
 
-    def forward(self, primitive: Primitive, inputs: list, attributes: dict, ans: Any, node: Any) -> None:
+    def forward(
+        self, primitive: Primitive, inputs: list, attributes: dict, ans: Any, node: Any
+    ) -> None:
         if primitive.branch is None:
             return
         values = dict(zip(primitive.inputs, inputs, strict=False)) | attributes
@@ -64,7 +67,8 @@ def nearest_kink(subject: Subject, values: Arrays, rng: np.random.Generator) -> 
 
     def differs(t: float) -> Signature | None:
         with np.errstate(all="ignore"):
-            found = signature(subject, [x + t * d for x, d in zip(values, directions, strict=True)])[0]
+            moved = [x + t * d for x, d in zip(values, directions, strict=True)]
+            found = signature(subject, moved)[0]
         return found if found != here else None
 
     best: Kink | None = None
@@ -99,7 +103,8 @@ def away_from_kinks(
     for _ in range(20):
         if kink is None or kink.distance > 0:
             return values, met
-        values = [x + 0.03 * rng.standard_normal(x.shape) * np.maximum(1.0, np.abs(x)) for x in values]
+        steps = [0.03 * rng.standard_normal(x.shape) * np.maximum(1.0, np.abs(x)) for x in values]
+        values = [x + step for x, step in zip(values, steps, strict=True)]
         kink = nearest_kink(subject, values, rng)
     return values, met
 
@@ -119,7 +124,7 @@ def between(state: State, documented: dict[str, np.ndarray] | None = None) -> No
                           1.0, position, index, tolerance=0.0)  # fmt: skip
     for position, x in enumerate(state.values):
         places = state.rng.permutation(x.size)[:24]
-        for unit, index in _units(x.shape, places):
+        for unit, index in units(x.shape, places):
             try:
                 sides = [_one_sided(state, position, unit, sign) for sign in (1.0, -1.0)]
             except CannotBeComplex as reason:

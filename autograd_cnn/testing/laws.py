@@ -2,100 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from .report import LAWS, Report, broken
-from .subject import Arrays, CannotBeComplex, Subject
+from .report import broken
+from .state import TOLERANCE, State, magnitude, products, relative_error, total
+from .subject import Arrays, CannotBeComplex
 
 COORDINATES = 12
 """At most this many entries of each input are differentiated one by one."""
 
-TOLERANCE = {1: 0.0, 2: 1e-13, 3: 1e-12, 4: 1e-10, 5: 1e-10, 6: 1e-13, 9: 1e-13}
-"""Relative errors allowed; a sum of n terms is allowed √n of it in laws 2 and 6."""
-
 MULTIPLE = 60480
-"""Whole numbers that are a multiple of this divide exactly by every count up to 10, and by those of windows up to 3×3×3."""
-
-
-class State:
-    """One function at one point, and the report that its laws write to.
-
-    `reported` is the law to write under: at order 2 all are law 5.
-    """
-
-    def __init__(
-        self, subject: Subject, values: Arrays, rng: np.random.Generator, report: Report,
-        cotangents: Arrays | None = None, reported: int | None = None,
-    ) -> None:  # fmt: skip
-        self.subject, self.values, self.rng, self.report = subject, values, rng, report
-        self.reported = reported
-        self.exact: set[int] = set()  # the inputs for which law 1 held
-        self.outputs = subject.evaluate(values)
-        self.cotangents = cotangents or [self.normal(y.shape) for y in self.outputs]
-        self.pulled = subject.pull(values, self.cotangents)
-
-    def normal(self, shape: tuple[int, ...]) -> np.ndarray:
-        return np.asarray(self.rng.standard_normal(shape))
-
-    def whole(self, shape: tuple[int, ...], multiple: int) -> np.ndarray:
-        signs = 2.0 * self.rng.integers(0, 2, shape) - 1.0
-        return np.asarray(signs * self.rng.integers(1, 4, shape) * multiple)
-
-    def compare(
-        self, law: int, what: str, sides: dict[str, float], scale: float,
-        position: int | None = None, index: tuple | None = None, tolerance: float | None = None,
-        again: Callable[[Arrays], tuple[float, float]] | None = None,
-    ) -> None:  # fmt: skip
-        """Enter one comparison of two numbers in the report, or raise GradientError.
-
-        `again` computes both at other values: before anything is called wrong, the tolerance is
-        raised to what rounding alone does a few units in the last place away.
-        """
-        reported = self.reported or law
-        entry = self.report.law(reported)
-        if tolerance is None:
-            tolerance = TOLERANCE[law] if not self.reported else max(TOLERANCE[law], TOLERANCE[5])
-            tolerance = 0.0 if law == 1 else tolerance
-        left, right = sides.values()
-        error = _relative_error(left, right, scale)
-        if error > tolerance and again is not None and np.isfinite(error):
-            noise = self.noise(again, (left, right))
-            if abs(left - right) <= 16 * noise and noise < 1e-6 * self.size():
-                error = 0.0
-        entry.comparisons += 1
-        entry.worst = max(entry.worst, error)
-        entry.tolerance = max(entry.tolerance, tolerance)
-        if error <= tolerance:
-            return
-        if reported != law:
-            what = f"order {self.subject.order}, {LAWS[law]}: {what}"
-        broken(
-            reported, self.subject.name, what, sides, error=error, tolerance=tolerance,
-            input_name=None if position is None else self.subject.input_names[position],
-            index=index, line=self.subject.line,
-        )  # fmt: skip
-
-    def noise(self, again: Callable[[Arrays], tuple[float, ...]], here: tuple[float, ...]) -> float:
-        """How much rounding moves numbers: the most they change a few ulps around the point."""
-        most = 0.0
-        for _ in range(6):
-            ulps = [self.rng.integers(-4, 5, x.shape) * np.finfo(np.float64).eps for x in self.values]
-            there = again([x * (1.0 + e) for x, e in zip(self.values, ulps, strict=True)])
-            most = max([most, *(abs(a - b) for a, b in zip(here, there, strict=True))])
-        return most
-
-    def size(self) -> float:
-        """The natural size of derivatives here: of the gradients, or of ⟨u, f⟩ per unit of x."""
-        largest = lambda arrays: max((float(np.abs(a).max(initial=0.0)) for a in arrays), default=0.0)
-        terms = [y * g for y, g in zip(self.outputs, self.cotangents, strict=True)]
-        return max(largest(self.pulled), largest(terms) / (1.0 + largest(self.values)))
-
-    def skip(self, law: int, reason: str) -> None:
-        if not self.reported:
-            self.report.law(law).why_not = reason
+"""Multiples of this divide exactly by every count up to 10, and by those of windows up to 3×3×3."""
 
 
 def exact_adjoint(state: State, linear: bool | None) -> None:
@@ -105,7 +25,9 @@ def exact_adjoint(state: State, linear: bool | None) -> None:
     all of them (declared), must not be tried (False), or may be (None).
     """
     if linear is False:
-        return state.skip(1, "piecewise or not linear: the exact laws need whole numbers to stay so")
+        return state.skip(
+            1, "piecewise or not linear: the exact laws need whole numbers to stay so"
+        )
     for position in range(len(state.values)):
         with np.errstate(all="ignore"):
             points = [next(_affine_points(state, position), None) for _ in range(2)]
@@ -174,14 +96,14 @@ def _compare_adjoint(
                         for x in (v, 0 * v))  # fmt: skip
         change = [a - b for a, b in zip(moved, still, strict=True)]
         return {
-            f"⟨f({name}) − f(0), u⟩": _dot(change, cotangents),
+            f"⟨f({name}) − f(0), u⟩": dot(change, cotangents),
             f"⟨{name}, vjp(u)⟩": float((v * pulled).sum()),
         }
 
     found = sides(direction)
     index: tuple | None = None
     if len(set(found.values())) > 1:
-        for unit, place in _units(direction.shape, range(direction.size)):
+        for unit, place in units(direction.shape, range(direction.size)):
             at_unit = sides(unit * multiple)
             if len(set(at_unit.values())) > 1:
                 found, index = at_unit, place
@@ -201,16 +123,16 @@ def adjoint(state: State) -> None:
         def sides(values: Arrays, tangents: Arrays = tangents) -> tuple[Arrays, Arrays]:
             pushed = subject.push(values, tangents)
             pulled = subject.pull(values, state.cotangents)
-            return _products(pushed, state.cotangents), _products(tangents, pulled)
+            return products(pushed, state.cotangents), products(tangents, pulled)
 
         forward, backward = sides(state.values)
         size = max([x.size, *(g.size for g in state.cotangents)])
         tolerance = (TOLERANCE[5] if state.reported else TOLERANCE[2]) * max(size, 1) ** 0.5
         state.compare(
             2, f"forward and backward mode disagree in {subject.input_names[position]}",
-            {"⟨jvp(v), u⟩": _total(forward), "⟨v, vjp(u)⟩": _total(backward)},
-            _magnitude(forward) + _magnitude(backward), position, tolerance=tolerance,
-            again=lambda values, sides=sides: tuple(map(_total, sides(values))),
+            {"⟨jvp(v), u⟩": total(forward), "⟨v, vjp(u)⟩": total(backward)},
+            magnitude(forward) + magnitude(backward), position, tolerance=tolerance,
+            again=lambda values, sides=sides: tuple(map(total, sides(values))),
         )  # fmt: skip
 
 
@@ -229,23 +151,23 @@ def _against_rule(
     index: tuple | None, estimate: float = 0.0,
 ) -> None:  # fmt: skip
     """Compare ⟨u, J·d⟩, found without the rules, with ⟨d, vjp(u)⟩."""
-    terms = _products(pushed, state.cotangents)
+    terms = products(pushed, state.cotangents)
     products = direction * state.pulled[position]
-    scale = max(_magnitude(terms), float(np.abs(products).sum()))
-    left, right = _total(terms), float(products.sum())
+    scale = max(magnitude(terms), float(np.abs(products).sum()))
+    left, right = total(terms), float(products.sum())
     tolerance = TOLERANCE[5] if state.reported else TOLERANCE[law]
     if law == 4 and scale:
         tolerance = max(TOLERANCE[4], 4 * estimate / scale)
     name = state.subject.input_names[position]
     at = f"{name}[{', '.join(map(str, index))}]" if index else name
-    if law == 3 and _relative_error(left, right, scale) > tolerance and scale > 1e-14 * state.size():
+    if law == 3 and relative_error(left, right, scale) > tolerance and scale > 1e-14 * state.size():
         _require_analytic(state, position, direction, left, right)
     sides = {f"{label}, ⟨u, ∂f/∂{name}·d⟩": left, "backward rule, ⟨d, vjp(u)⟩": right}
 
     def again(values: Arrays) -> tuple[float, float]:
         moved = state.subject.complex_push(values, _only(state, position, direction))
         pulled = state.subject.pull(values, state.cotangents)[position]
-        return _total(_products(moved, state.cotangents)), float((direction * pulled).sum())
+        return total(products(moved, state.cotangents)), float((direction * pulled).sum())
 
     state.compare(law, f"the derivative in {at} is wrong", sides, scale, position, index, tolerance,
                   again if law == 3 else None)  # fmt: skip
@@ -301,7 +223,7 @@ def difference(state: State, position: int, direction: np.ndarray) -> tuple[floa
         values = [v + t * d for v, d in zip(state.values, along, strict=True)]
         with np.errstate(all="ignore"):
             found, outputs = signature(state.subject, values)
-        return _dot(outputs, state.cotangents), found == here
+        return dot(outputs, state.cotangents), found == here
 
     for _ in range(20):
         if all(same and np.isfinite(value) for value, same in (at(step), at(-step))):
@@ -360,13 +282,13 @@ def symmetric(state: State, count: int) -> None:
 
     def sides(values: Arrays) -> tuple[Arrays, Arrays]:
         along_a, along_b = (state.subject.pull(values, v)[:count] for v in (a, b))
-        return _products(b, along_a), _products(a, along_b)
+        return products(b, along_a), products(a, along_b)
 
     left, right = sides(state.values)
     state.compare(
         5, "the Hessian is not symmetric",
-        {"⟨b, H·a⟩": _total(left), "⟨a, H·b⟩": _total(right)}, _magnitude(left) + _magnitude(right),
-        tolerance=TOLERANCE[5], again=lambda values: tuple(map(_total, sides(values))),
+        {"⟨b, H·a⟩": total(left), "⟨a, H·b⟩": total(right)}, magnitude(left) + magnitude(right),
+        tolerance=TOLERANCE[5], again=lambda values: tuple(map(total, sides(values))),
     )  # fmt: skip
 
 
@@ -377,12 +299,12 @@ def directions(state: State) -> Iterator[tuple[int, np.ndarray, tuple | None]]:
             continue
         if position not in state.exact:
             places = state.rng.permutation(x.size)[:COORDINATES]
-            for unit, index in _units(x.shape, places):
+            for unit, index in units(x.shape, places):
                 yield position, unit, index
         yield position, state.normal(x.shape), None
 
 
-def _units(shape: tuple[int, ...], places: Any) -> Iterator[tuple[np.ndarray, tuple]]:
+def units(shape: tuple[int, ...], places: Any) -> Iterator[tuple[np.ndarray, tuple]]:
     for place in places:
         index = tuple(int(i) for i in np.unravel_index(int(place), shape))
         unit = np.zeros(shape)
@@ -402,24 +324,5 @@ def _worst_place(found: np.ndarray, expected: np.ndarray) -> tuple | None:
     return tuple(int(i) for i in np.unravel_index(int(gap.argmax()), found.shape))
 
 
-def _relative_error(left: float, right: float, scale: float) -> float:
-    if left == right:
-        return 0.0
-    gap = abs(left - right)
-    return float(gap / scale) if np.isfinite(gap) and scale > 0 else float("inf")
-
-
-def _products(first: Arrays, second: Arrays) -> Arrays:
-    return [a * b for a, b in zip(first, second, strict=True)]
-
-
-def _total(terms: Arrays) -> float:
-    return sum(float(term.sum()) for term in terms)
-
-
-def _magnitude(terms: Arrays) -> float:
-    return sum(float(np.abs(term).sum()) for term in terms)
-
-
-def _dot(first: Arrays, second: Arrays) -> float:
-    return _total(_products(first, second))
+def dot(first: Arrays, second: Arrays) -> float:
+    return total(products(first, second))

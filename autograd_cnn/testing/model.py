@@ -1,4 +1,4 @@
-"""A whole network: the gradient of every parameter against the complex step, and who is to blame."""
+"""A whole network: every parameter's gradient against the complex step, and who is to blame."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ModelReport(Report):
 def check_model(
     model: Any, x: Any, labels: Any = None, loss: Callable[..., Any] | None = None, seed: int = 0
 ) -> ModelReport:
-    """Hold a network's gradients to laws 2, 3, 6 and 8, parameter by parameter, in double precision.
+    """Hold a network's gradients to laws 2, 3, 6 and 8, one parameter at a time, in double precision.
 
     The derivative of the loss along a random direction in each parameter, Im L(p + ih·d)/h, is
     compared with ⟨d, ∂L/∂p⟩ (to 1e-10), and so is the input's. The loss is the cross-entropy with
@@ -172,7 +172,8 @@ def _blame(name: str, wrong: list, value: Any, inputs: Tensor) -> None:
             value(inputs)
 
     path, left, right, error = wrong[0]
-    others = f", and of {len(wrong) - 1} more: {', '.join(p for p, *_ in wrong[1:6])}" if wrong[1:] else ""
+    more = ", ".join(p for p, *_ in wrong[1:6])
+    others = f", and of {len(wrong) - 1} more: {more}" if more else ""
     guilty = culprits(forward)
     try:
         broken(
@@ -186,9 +187,10 @@ def _blame(name: str, wrong: list, value: Any, inputs: Tensor) -> None:
     for primitive, line, scope, inner in guilty:
         layer = ".".join(part for part in scope.path if part) if scope else ""
         where = f"in layer {layer} ({scope.kind})" if layer else "outside any layer"
-        lines.append(f"  {where}: the rule of {primitive.name} for {inner.input_name}, recorded at {line}")
+        rule = f"the rule of {primitive.name} for {inner.input_name}, recorded at {line}"
+        lines.append(f"  {where}: {rule}")
     if not guilty:
-        lines.append("  every operation is right by itself: a value between them left the tape (detach?)")
+        lines.append("  every operation is right by itself: a value left the tape between them")
     failure.args = ("\n".join(lines),)
     failure.culprit = guilty[0][0].name if guilty else None
     failure.layer = ".".join(p for p in guilty[0][2].path if p) if guilty and guilty[0][2] else None

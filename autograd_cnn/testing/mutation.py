@@ -58,7 +58,9 @@ class MutationScore:
         return "\n".join([*lines, *(f"  {mutant}" for mutant in self.survivors)])
 
 
-def mutation_score(names: Iterable[str] | None = None, seed: int = 0, draws: int = 3) -> MutationScore:
+def mutation_score(
+    names: Iterable[str] | None = None, seed: int = 0, draws: int = 3
+) -> MutationScore:
     """Make every rule of the table (or of `names`) wrong in several ways, and check each.
 
     A mutant is caught when `check` raises on one of `draws` drawn arguments. A change that leaves
@@ -104,8 +106,8 @@ def _mutants(primitive: Primitive) -> Iterator[tuple[Mutant, dict[str, Callable]
         for other, replacement in rules.items():
             if other != name:
                 yield Mutant(primitive.name, name, f"the rule of {other}"), {name: replacement}
-        constant = _like(formula, lambda g, *reads, f=formula: f(g, *tree.map_leaves(_constant, reads)))
-        yield Mutant(primitive.name, name, "values as constants"), {name: constant}
+        frozen = lambda g, *reads, f=formula: f(g, *tree.map_leaves(_constant, reads))
+        yield Mutant(primitive.name, name, "values as constants"), {name: _like(formula, frozen)}
 
 
 def _like(formula: Callable, wrong: Callable) -> Callable:
@@ -118,7 +120,9 @@ def _constant(value: Any) -> Any:
     return value.detach() if isinstance(value, Tensor) else value
 
 
-def _try(record: Any, formulas: dict[str, Callable], seed: int, draws: int) -> tuple[str | None, bool]:
+def _try(
+    record: Any, formulas: dict[str, Callable], seed: int, draws: int
+) -> tuple[str | None, bool]:
     """What caught the mutant, and whether it changes any gradient at all."""
     from .checker import check_sample
     from .draw import Draw

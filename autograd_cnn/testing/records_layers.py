@@ -48,7 +48,8 @@ def _transposed(draw: Draw) -> Sample:
     stride = draw.integer(1, 2)
     return sample(
         draw.normal((2, 4, 3, 2)), draw.normal((4, 1, 2, 3)), draw.normal((2,)), stride=stride,
-        padding=draw.integer(0, 1), output_padding=stride - 1, groups=2, dilation=draw.integer(1, 2),
+        padding=draw.integer(0, 1), output_padding=stride - 1, groups=2,
+        dilation=draw.integer(1, 2),
     )  # fmt: skip
 
 
@@ -148,7 +149,8 @@ def _layer_norm(draw: Draw) -> Sample:
     shape = draw.choice([(4,), (2, 3)])
     x = draw.normal((*draw.shape(0, 2, 3), *shape))
     axes = tuple(range(x.ndim - len(shape), x.ndim))
-    return sample(x, *_parameters(draw, shape), axes=axes, shape=shape, eps=draw.choice([1e-5, 0.1]))
+    eps = draw.choice([1e-5, 0.1])
+    return sample(x, *_parameters(draw, shape), axes=axes, shape=shape, eps=eps)
 
 
 def _normalised(x: Any, weight: Any, bias: Any, axes: tuple, shape: tuple, eps: float) -> Any:
@@ -189,12 +191,20 @@ record("batch_norm", _batch_norm, decomposition=_normalised)
 record("layer_norm", _layer_norm, decomposition=_normalised)
 record("batch_norm_inference", _inference, decomposition=_inferred)
 record("local_response_norm", _response, decomposition=_responded)
-record("channel_window_sum", lambda draw: sample(
-    draw.normal((2, draw.integer(1, 5), 2)), before=draw.integer(0, 2), after=draw.integer(0, 2)))  # fmt: skip
+record(
+    "channel_window_sum",
+    lambda draw: sample(
+        draw.normal((2, draw.integer(1, 5), 2)), before=draw.integer(0, 2), after=draw.integer(0, 2)
+    ),
+)
 
 composite(ops.batch_norm, lambda draw: sample(draw.normal((4, 2, 3)), training=True))
-composite(ops.group_norm, lambda draw: sample(
-    draw.normal((2, 4, 3)), draw.choice([1, 2]), *(draw.normal((4,)) for _ in range(2))))  # fmt: skip
+composite(
+    ops.group_norm,
+    lambda draw: sample(
+        draw.normal((2, 4, 3)), draw.choice([1, 2]), draw.normal((4,)), draw.normal((4,))
+    ),
+)
 composite(ops.instance_norm, lambda draw: sample(draw.normal((2, 3, 4))))
 composite(ops.rms_norm, lambda draw: sample(draw.normal((2, 4)), 4, draw.normal((4,))))
 

@@ -37,7 +37,7 @@ record(
     "max", _maximum,
     kinks=(
         kink([2.0, 2.0, 1.0], {"x": [0.5, 0.5, 0.0]}, axes=(0,), keepdims=False),
-        kink([[3.0, 3.0], [3.0, 3.0]], {"x": [[0.25, 0.25], [0.25, 0.25]]}, axes=(0, 1), keepdims=True),
+        kink([[3.0, 3.0]] * 2, {"x": [[0.25, 0.25]] * 2}, axes=(0, 1), keepdims=True),
     ),
 )  # fmt: skip
 record("argmax", _argmax)
@@ -101,8 +101,8 @@ record("concatenate", _concatenate)
 # indexing: basic and advanced, with repeated, reversed and empty selections, on a 4×3×5 array
 
 _INDICES = (
-    1, -1, slice(None, None, -2), slice(2, 2), (slice(1, None), 2), (Ellipsis, None, slice(0, 4, 3)),
-    np.array([0, 2, 2, -1]), (np.array([[0], [3]]), np.array([1, 1, 2])),
+    1, -1, slice(None, None, -2), slice(2, 2), (slice(1, None), 2),
+    (Ellipsis, None, slice(0, 4, 3)), np.array([0, 2, 2, -1]), (np.array([[0], [3]]), np.array([1, 1, 2])),
     (slice(None), np.array([2, 0]), slice(1, 3)), (1, slice(None), np.array([4, 4, 0])),
     np.arange(60).reshape(4, 3, 5) % 4 == 0, np.array([True, False, True, False]), (),
 )  # fmt: skip
@@ -137,7 +137,8 @@ def _along(draw: Draw) -> Sample:
 def _put_along(draw: Draw) -> Sample:
     shape = draw.shape(1, 3)
     axis, size = draw.integer(0, len(shape) - 1), draw.integer(1, 5)
-    return sample(draw.normal(shape), draw.generator().integers(0, size, shape), axis=axis, size=size)
+    places = draw.generator().integers(0, size, shape)
+    return sample(draw.normal(shape), places, axis=axis, size=size)
 
 
 record("getitem", _getitem)
@@ -167,8 +168,8 @@ def _linear(draw: Draw) -> Sample:
 
 
 _EQUATIONS = (
-    "ij,jk->ik", "ij,jk->", "i,j->ij", "ij->ji", "ij->", "ij->i", "bij,bjk->bik", "ij,j,ik->k", "i,i->i",
-    "nchw,xh,yw->ncxy", ",i->i",
+    "ij,jk->ik", "ij,jk->", "i,j->ij", "ij->ji", "ij->", "ij->i", "bij,bjk->bik", "ij,j,ik->k",
+    "i,i->i", "nchw,xh,yw->ncxy", ",i->i",
 )  # fmt: skip
 
 
@@ -193,16 +194,31 @@ composite(ops.var, _spread_out)
 composite(ops.std, _spread_out)
 composite(ops.min, _spread_out)
 composite(ops.matmul, _matmul_shapes, name="matmul of vectors")
-composite(lambda x, y, axis: ops.stack([x, y], axis), lambda draw: sample(
-    *(draw.normal((2, 3)) for _ in range(2)), axis=draw.integer(-3, 2)), name="stack")  # fmt: skip
-composite(lambda x, sections: ops.split(x, sections, 1), lambda draw: sample(
-    draw.normal((2, 6)), sections=draw.choice([2, 3, [1, 4]])), name="split")  # fmt: skip
-composite(lambda x, y, index: ops.index_add(x, index, y), lambda draw: sample(
-    draw.normal((4, 3)), draw.normal((3,)), index=draw.choice([np.array([1, 1, 3]), 2])),
-    name="index_add")  # fmt: skip
-composite(lambda x, axis: ops.take(x, [2, 0, 2], axis), lambda draw: sample(
-    draw.normal((3, 4)), axis=draw.choice([None, 0, 1])), name="take")  # fmt: skip
-composite(lambda x: ops.pad(x, 1, 0.5), lambda draw: sample(draw.normal((2, 3))), name="pad with a value")
+composite(
+    lambda x, y, axis: ops.stack([x, y], axis),
+    lambda draw: sample(draw.normal((2, 3)), draw.normal((2, 3)), axis=draw.integer(-3, 2)),
+    name="stack",
+)
+composite(
+    lambda x, sections: ops.split(x, sections, 1),
+    lambda draw: sample(draw.normal((2, 6)), sections=draw.choice([2, 3, [1, 4]])),
+    name="split",
+)
+composite(
+    lambda x, y, index: ops.index_add(x, index, y),
+    lambda draw: sample(
+        draw.normal((4, 3)), draw.normal((3,)), index=draw.choice([np.array([1, 1, 3]), 2])
+    ),
+    name="index_add",
+)
+composite(
+    lambda x, axis: ops.take(x, [2, 0, 2], axis),
+    lambda draw: sample(draw.normal((3, 4)), axis=draw.choice([None, 0, 1])),
+    name="take",
+)
+composite(
+    lambda x: ops.pad(x, 1, 0.5), lambda draw: sample(draw.normal((2, 3))), name="pad with a value"
+)
 composite(ops.moveaxis, lambda draw: sample(draw.normal((2, 3, 4)), source=0, destination=-1))
 composite(ops.swapaxes, lambda draw: sample(draw.normal((2, 3, 4)), first=0, second=2))
 composite(ops.squeeze, lambda draw: sample(draw.normal((1, 3, 1)), axis=draw.choice([None, 0, -1])))

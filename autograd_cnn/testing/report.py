@@ -1,4 +1,4 @@
-"""What a check found: the law, how close, how many comparisons, and what it says when one breaks."""
+"""What a check found: each law, how close, how many comparisons; and the error when one breaks."""
 
 from __future__ import annotations
 
@@ -84,7 +84,8 @@ class Report:
         lines += [str(self.laws[number]) for number in sorted(self.laws)]
         lines += [f"      kink: {kink}" for kink in self.kinks]
         if self.bytes_declared or self.bytes_kept:
-            lines.append(f"      tape: {self.bytes_kept:,} bytes kept, {self.bytes_declared:,} declared")
+            kept, declared = f"{self.bytes_kept:,}", f"{self.bytes_declared:,}"
+            lines.append(f"      tape: {kept} bytes kept, {declared} declared")
         lines += [f"      {note}" for note in self.notes]
         return "\n".join(lines)
 

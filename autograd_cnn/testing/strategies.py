@@ -27,7 +27,8 @@ def shapes(min_dims: int = 0, max_dims: int = 4, min_side: int = 0, max_side: in
     (0, 0)
     """
     st = _st()
-    return st.lists(st.integers(min_side, max_side), min_size=min_dims, max_size=max_dims).map(tuple)
+    sides = st.integers(min_side, max_side)
+    return st.lists(sides, min_size=min_dims, max_size=max_dims).map(tuple)
 
 
 def broadcastable(count: int = 2, max_dims: int = 3, max_side: int = 4) -> Any:
@@ -49,7 +50,9 @@ def arrays(shape: Any = None, dtype: Any = np.float64, layouts: tuple[str, ...] 
     `shape` is a shape, a strategy of shapes, or None for any. Whole-number dtypes get −3 … 3.
     """
     st = _st()
-    wanted = shapes() if shape is None else shape if hasattr(shape, "filter") else st.just(tuple(shape))
+    wanted = shapes() if shape is None else shape
+    wanted = wanted if hasattr(wanted, "filter") else st.just(tuple(wanted))
+    kinds = st.sampled_from((*layouts, "repeated"))
 
     def build(shape: tuple, seed: int, layout: str) -> np.ndarray:
         rng = np.random.default_rng(seed)
@@ -59,7 +62,7 @@ def arrays(shape: Any = None, dtype: Any = np.float64, layouts: tuple[str, ...] 
             return repeated(x, int(rng.integers(0, x.ndim))) if x.ndim else x
         return relaid(x, layout)
 
-    return st.builds(build, wanted, st.integers(0, 2**32 - 1), st.sampled_from((*layouts, "repeated")))
+    return st.builds(build, wanted, st.integers(0, 2**32 - 1), kinds)
 
 
 def tensors(

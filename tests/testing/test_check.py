@@ -1,4 +1,4 @@
-"""The check can fail: wrong rules of every kind are caught, by the right law, with the right words."""
+"""The check can fail: wrong rules of every kind are caught, by the right law, in the right words."""
 
 import gc
 import inspect
@@ -72,10 +72,11 @@ def test_a_wrong_factor_of_a_linear_rule_breaks_the_exact_adjoint(factor):
 
 
 def test_a_wrong_index_breaks_the_exact_adjoint_and_is_located():
-    shifted = primitive(lambda x: x * np.array([1.0, 2.0, 4.0]), x=lambda g: g * np.array([1.0, 2.0, 5.0]))
+    right, wrong = np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.0, 5.0])
+    shifted = primitive(lambda x: x * right, x=lambda g: g * wrong)
     error = broken(shifted, X)
     assert (error.law, error.index) == (1, (2,))
-    assert "[2]" in str(error) or "(2,)" in str(error)
+    assert "(2,)" in str(error)
 
 
 @pytest.mark.parametrize("factor", [1 + 1e-9, 1.001, -1.0, 0.0])
@@ -110,7 +111,8 @@ def _detached(x):
 
 def test_an_error_of_the_third_order_is_caught_at_order_three():
     """The second rule is right, but hides its dependence on x from the third derivative."""
-    slope = ag.custom_primitive("slope", lambda x: 3.0 * x**2, x=lambda g, x: g * 6.0 * _detached(x))
+    frozen = lambda g, x: g * 6.0 * _detached(x)
+    slope = ag.custom_primitive("slope", lambda x: 3.0 * x**2, x=frozen)
     cube = primitive(lambda x: x**3, x=lambda g, x: g * slope(x))
     assert check(cube, X, order=2).worst < 1e-10
     assert broken(cube, X, order=3).law == 5
@@ -159,7 +161,8 @@ def test_a_value_that_stays_alive_is_caught():
         return ag.sum(y * 2.0 + 1.0)
 
     error = broken(lambda x: hoarder(x), X, laws=[8])
-    assert error.law == 8 and "freed" in str(error) or "alive" in str(error)
+    assert error.law == 8
+    assert "a value of exp stays alive" in str(error) or "node of exp is not freed" in str(error)
 
 
 def test_a_widening_operation_is_caught():
@@ -180,7 +183,8 @@ def test_a_kernel_that_reads_memory_instead_of_entries_is_caught():
         flat = x.base.reshape(-1)[: x.size] if x.base is not None else x.reshape(-1)
         return flat.reshape(x.shape) * 2.0
 
-    assert broken(primitive(sloppy, x=lambda g: g * 2.0), np.ones((3, 2)) * X[:, None], laws=[9]).law == 9
+    matrix = np.arange(6.0).reshape(3, 2)
+    assert broken(primitive(sloppy, x=lambda g: g * 2.0), matrix, laws=[9]).law == 9
 
 
 # kinks
@@ -221,7 +225,11 @@ def test_ties_of_a_maximum_share_the_gradient():
 
 
 def test_functions_that_cannot_be_complex_are_checked_by_differences():
-    real_only = lambda x: np.sin(x) if x.dtype.kind == "f" else (_ for _ in ()).throw(TypeError("real"))
+    def real_only(x):
+        if x.dtype.kind == "c":
+            raise TypeError("real numbers only")
+        return np.sin(x)
+
     right = primitive(real_only, x=lambda g, x: g * ag.cos(x))
     report = check(right, X, order=1)
     assert report.law(4).comparisons > 0 and report.law(3).comparisons == 0

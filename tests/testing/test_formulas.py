@@ -1,4 +1,4 @@
-"""Every gradient formula of the table calls public operations, primitives and helpers of `ops` only.
+"""Every gradient formula of the table calls public operations, primitives and helpers of `ops`.
 
 That is what makes gradients of every order come for free: an array function inside a formula would
 leave the tape. Formulas are read as code objects, so what they name is seen without running them.
@@ -20,7 +20,7 @@ HARMLESS = {
 }  # fmt: skip
 
 CONSTANTS = {"_overwritten", "_written"}
-"""Helpers that make a mask with the array module: it depends on the index alone, never on a value."""
+"""Helpers that make a mask with the array module: it depends on the index, never on a value."""
 
 
 def names_in(code: CodeType) -> set[str]:

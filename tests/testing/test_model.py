@@ -1,4 +1,4 @@
-"""A whole network is checked parameter by parameter, left as it was, and the wrong layer is named."""
+"""A network is checked parameter by parameter, left as it was, and the wrong layer is named."""
 
 import numpy as np
 import pytest

@@ -45,7 +45,8 @@ def test_each_layout_is_what_it_is_called():
     ids=["0-d", "empty", "F", "reversed", "zero stride", "read-only", "view"],
 )
 def test_tensors_come_in_every_layout(wanted):
-    found = find(strategies.tensors(), wanted, settings=settings(max_examples=3000, derandomize=True))
+    options = settings(max_examples=3000, derandomize=True)
+    found = find(strategies.tensors(), wanted, settings=options)
     assert isinstance(found, ag.Tensor)
 
 

@@ -1,0 +1,114 @@
+"""One function at one point: its values, its gradients, and the report that laws write to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from .report import LAWS, Report, broken
+from .subject import Arrays, Subject
+
+TOLERANCE = {1: 0.0, 2: 1e-13, 3: 1e-12, 4: 1e-10, 5: 1e-10, 6: 1e-13, 9: 1e-13}
+"""Relative errors allowed; a sum of n terms is allowed √n of it in laws 2 and 6."""
+
+
+class State:
+    """One function at one point, and the report that its laws write to.
+
+    `reported` is the law to write under: at order 2 all are law 5.
+    """
+
+    def __init__(
+        self, subject: Subject, values: Arrays, rng: np.random.Generator, report: Report,
+        cotangents: Arrays | None = None, reported: int | None = None,
+    ) -> None:  # fmt: skip
+        self.subject, self.values, self.rng, self.report = subject, values, rng, report
+        self.reported = reported
+        self.exact: set[int] = set()  # the inputs for which law 1 held
+        self.outputs = subject.evaluate(values)
+        self.cotangents = cotangents or [self.normal(y.shape) for y in self.outputs]
+        self.pulled = subject.pull(values, self.cotangents)
+
+    def normal(self, shape: tuple[int, ...]) -> np.ndarray:
+        return np.asarray(self.rng.standard_normal(shape))
+
+    def whole(self, shape: tuple[int, ...], multiple: int) -> np.ndarray:
+        signs = 2.0 * self.rng.integers(0, 2, shape) - 1.0
+        return np.asarray(signs * self.rng.integers(1, 4, shape) * multiple)
+
+    def compare(
+        self, law: int, what: str, sides: dict[str, float], scale: float,
+        position: int | None = None, index: tuple | None = None, tolerance: float | None = None,
+        again: Callable[[Arrays], tuple[float, float]] | None = None,
+    ) -> None:  # fmt: skip
+        """Enter one comparison of two numbers in the report, or raise GradientError.
+
+        `again` computes both at other values: before anything is called wrong, the tolerance is
+        raised to what rounding alone does a few units in the last place away.
+        """
+        reported = self.reported or law
+        entry = self.report.law(reported)
+        if tolerance is None:
+            tolerance = TOLERANCE[law] if not self.reported else max(TOLERANCE[law], TOLERANCE[5])
+            tolerance = 0.0 if law == 1 else tolerance
+        left, right = sides.values()
+        error = relative_error(left, right, scale)
+        if error > tolerance and again is not None and np.isfinite(error):
+            noise = self.noise(again, (left, right))
+            if abs(left - right) <= 16 * noise and noise < 1e-6 * self.size():
+                error = 0.0
+        entry.comparisons += 1
+        entry.worst = max(entry.worst, error)
+        entry.tolerance = max(entry.tolerance, tolerance)
+        if error <= tolerance:
+            return
+        if reported != law:
+            what = f"order {self.subject.order}, {LAWS[law]}: {what}"
+        broken(
+            reported, self.subject.name, what, sides, error=error, tolerance=tolerance,
+            input_name=None if position is None else self.subject.input_names[position],
+            index=index, line=self.subject.line,
+        )  # fmt: skip
+
+    def noise(self, again: Callable[[Arrays], tuple[float, ...]], here: tuple[float, ...]) -> float:
+        """How much rounding moves numbers: the most they change a few ulps around the point."""
+        most = 0.0
+        for _ in range(6):
+            ulps = [
+                self.rng.integers(-4, 5, x.shape) * np.finfo(np.float64).eps for x in self.values
+            ]
+            there = again([x * (1.0 + e) for x, e in zip(self.values, ulps, strict=True)])
+            most = max([most, *(abs(a - b) for a, b in zip(here, there, strict=True))])
+        return most
+
+    def size(self) -> float:
+        """The natural size of derivatives here: of the gradients, or of ⟨u, f⟩ per unit of x."""
+        largest = lambda arrays: max(
+            (float(np.abs(a).max(initial=0.0)) for a in arrays), default=0.0
+        )
+        terms = [y * g for y, g in zip(self.outputs, self.cotangents, strict=True)]
+        return max(largest(self.pulled), largest(terms) / (1.0 + largest(self.values)))
+
+    def skip(self, law: int, reason: str) -> None:
+        if not self.reported:
+            self.report.law(law).why_not = reason
+
+
+def relative_error(left: float, right: float, scale: float) -> float:
+    if left == right:
+        return 0.0
+    gap = abs(left - right)
+    return float(gap / scale) if np.isfinite(gap) and scale > 0 else float("inf")
+
+
+def products(first: Arrays, second: Arrays) -> Arrays:
+    return [a * b for a, b in zip(first, second, strict=True)]
+
+
+def total(terms: Arrays) -> float:
+    return sum(float(term.sum()) for term in terms)
+
+
+def magnitude(terms: Arrays) -> float:
+    return sum(float(np.abs(term).sum()) for term in terms)
