@@ -38,7 +38,10 @@ def gradients(outputs: Any, inputs: Any, seeds: Any = None, create_graph: bool =
     """
     output_list = _as_list(outputs)
     input_list = _as_list(inputs)
-    seed_list = _as_list(seeds) if seeds is not None else [None] * len(output_list)
+    if isinstance(outputs, (list, tuple)):
+        seed_list = [None] * len(output_list) if seeds is None else list(seeds)
+    else:
+        seed_list = [seeds]
     if len(seed_list) != len(output_list):
         raise ShapeError(f"{len(output_list)} outputs but {len(seed_list)} seeds")
     for tensor in input_list:

@@ -196,6 +196,8 @@ class Primitive:
             (value._node or node_of(value)) if isinstance(value, Tensor) else None
             for value in inputs
         ])  # fmt: skip
+        if None in parents:
+            kept = self._own(kept, plan, parents)
         if context.checkpoint is not None:
             kept = context.checkpoint.keep(self, kept, parents)
         return Node(self, parents, attributes, plan, kept, ans, context.scope)
@@ -208,6 +210,17 @@ class Primitive:
             if not overriding:
                 self.plans[mask, count] = plan
         return plan
+
+    def _own(self, kept: tuple, plan: Plan, parents: tuple) -> tuple:
+        """The kept values with raw arrays copied: their owner may write to them, unlike tensors."""
+        values = list(kept)
+        for slot, origin in plan.origins:
+            if self.variadic and origin >= 0:
+                pairs = zip(values[slot], parents, strict=True)
+                values[slot] = tuple(_copied(v) if parent is None else v for v, parent in pairs)
+            elif origin >= 0 and parents[origin] is None:
+                values[slot] = _copied(values[slot])
+        return tuple(values)
 
     def _input_shapes(self, plan: Plan, arrays: list) -> tuple:
         if self.variadic:
@@ -370,6 +383,10 @@ def steps_of(node: Node, overriding: Mapping[str, Rule] | None) -> tuple:
                 )
         steps.append((position, rule, where))
     return tuple(steps)
+
+
+def _copied(value: Any) -> Any:
+    return value.copy() if getattr(value, "ndim", 0) else value
 
 
 def _as_arrays(values: list) -> list:

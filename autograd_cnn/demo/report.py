@@ -24,7 +24,7 @@ def _summary(results: dict[str, Any], folder: Folder) -> list[str]:
         "<h1>A small CNN, inside out</h1>",
         paragraph(
             "One network is trained on real handwritten digits, drawn, checked, explained and "
-            "fooled. All of it comes from one thing: the tape on which its operations are recorded.",
+            "fooled. All of it comes from one thing: the tape that records its operations.",
             "lead",
         ),
         tiles(
@@ -86,8 +86,8 @@ def _ladder(results: dict[str, Any], folder: Folder) -> list[str]:
         _svg(
             folder, "backward.svg", "The forward pass beside the backward pass",
             "Look at the coloured norms of the gradient: a network in which they vanish or explode "
-            "on the way up cannot learn. The biases before batch norm have a gradient of zero up to rounding: batch "
-            "norm subtracts the mean, and any bias with it.",
+            "on the way up cannot learn. The biases before batch norm have a gradient of zero, up "
+            "to rounding: batch norm subtracts the mean, and any bias with it.",
             820,
         ),
     ]  # fmt: skip
@@ -172,8 +172,8 @@ def _robust(results: dict[str, Any], folder: Folder) -> list[str]:
         heading(7, "How often"),
         paragraph(
             "The part of all held-out digits that no attack tried here could change, when each "
-            "pixel may move by at most ε. PGD repeats the step of FGSM and corrects itself, so it "
-            "is never weaker."
+            "pixel may move by at most ε. PGD repeats the step of FGSM and corrects itself on the "
+            "way; where it fails the single step is tried too, so it is never weaker."
         ),
         _png(
             folder, "robustness.png", "Robust accuracy against epsilon",

@@ -74,8 +74,11 @@ class LinalgKernels:
             lower[..., j + 1 :, j] = (a[..., j + 1 :, j] - below) / lower[..., j, j, None]
         return lower
 
-    def eigh(self, x: Array) -> Array:
-        """Eigenvalues (the first row, ascending) over eigenvectors (columns) of (x + xᵀ)/2."""
+    def eigh(self, x: Array, *, tolerance: float) -> Array:
+        """Eigenvalues (the first row, ascending) over eigenvectors (columns) of (x + xᵀ)/2.
+
+        Eigenvalues closer than `tolerance` times the largest count as equal going backward.
+        """
         xp, a = self.xp, _symmetric(_wide(x))
         values, vectors = xp.linalg.eigh(a.real)
         if x.dtype.kind == "c":

@@ -214,7 +214,21 @@ def _pool_spec(name, x, ndim, kernel_size, stride, padding, dilation, ceil_mode)
             )
     spec = PoolSpec(kernel, strides, pairs, dilations, ceil_mode)
     _require_output(name, x[1:], x[2:], kernel, spec)
+    _require_taps_inside(name, x[2:], spec)
     return spec
+
+
+def _require_taps_inside(name: str, size: Sizes, spec: PoolSpec) -> None:
+    """A window with holes may step over a small input: it would have no maximum and no mean."""
+    for axis, (n, o) in enumerate(zip(size, spec.output_size(size), strict=True)):
+        k, s, d = spec.kernel[axis], spec.stride[axis], spec.dilation[axis]
+        for window in range(o if d > 1 else 0):
+            start = window * s - spec.padding[axis][0]
+            if not any(0 <= start + tap * d < n for tap in range(k)):
+                raise ShapeError(
+                    f"{name}: window {window} on spatial axis {axis} sees only padding: its "
+                    f"{k} taps from {start} in steps of {d} miss 0 … {n - 1}"
+                )
 
 
 def _require_output(name: str, image: Sizes, size: Sizes, kernel: Sizes, spec: Spec) -> None:

@@ -1,4 +1,4 @@
-"""Every public operation, grouped as a textbook would. Arrays in, arrays out; tensors are recorded."""
+"""Every public operation, grouped as a textbook would. Arrays in, arrays out; tensors recorded."""
 
 import sys
 
@@ -75,7 +75,7 @@ from .losses import (
     smooth_l1_loss,
 )
 from .matmul import einsum, linear, matmul
-from .matrix import diagonal, kron, norm, outer, trace, tril, triu
+from .matrix import diagonal, kron, outer, trace, tril, triu
 from .norm import (
     batch_norm,
     channel_window_sum,
@@ -129,6 +129,7 @@ from .subsample import (
     max_unpool3d,
 )
 from .toeplitz import conv_matrix, conv_matrix_picture, convolve
+from .vector_norm import norm
 
 _bound.operations, _bound.backward = sys.modules[__name__], _engine.backward
 

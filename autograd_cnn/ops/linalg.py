@@ -16,6 +16,8 @@ from .elementwise import abs as abs_
 from .elementwise import compare, where
 from .index import getitem
 from .matmul import matmul
+from .matrix import tril
+from .reduce import max as max_
 from .reduce import reshape, sum_to
 from .shape import swapaxes
 
@@ -57,13 +59,10 @@ _inv = opaque(
 @fused
 def cofactor(x: Any) -> Any:
     """∂det/∂x: det(x)·x⁻ᵀ, or by minors where a matrix is nearly singular."""
-    if provider_for([_data(x)]).is_well_conditioned(_data(x)):
+    if not _is_nearly_singular(x):
         return _per_matrix(det(x)) * _turned(inv(x))
-    n, xp = x.shape[-1], provider_for([_data(x)]).xp
-    kept = xp.asarray([[k for k in range(n) if k != left_out] for left_out in range(n)], "int64")
-    minors = getitem(x, (Ellipsis, kept[:, None, :, None], kept[None, :, None, :]))
-    odd = (xp.arange(n)[:, None] + xp.arange(n)) % 2
-    return det(minors) * (1 - 2 * odd)
+    index, signs = _minors(x)
+    return det(getitem(x, index)) * signs
 
 
 _det = opaque(
@@ -83,28 +82,25 @@ _slogdet = opaque(
 
 def _cholesky_rule(g: Any, ans: Any) -> Any:
     """The symmetric part of L⁻ᵀ·Φ(Lᵀ·g)·L⁻¹, Φ the lower triangle with half of its diagonal."""
-    n, xp = ans.shape[-1], provider_for([_data(ans)]).xp
-    below = xp.arange(n)[:, None] - xp.arange(n)
-    lower = where(below >= 0, g, 0)
-    inner = matmul(_turned(ans), lower) * ((below > 0) + 0.5 * (below == 0)).astype(ans.dtype)
-    left = _solve(_turned(ans), inner)
+    inner = matmul(_turned(ans), tril(g))
+    halved = (tril(inner) + tril(inner, -1)) * 0.5
+    left = _solve(_turned(ans), halved)
     return _symmetric(_turned(_solve(_turned(ans), _turned(left))))
 
 
 _cholesky = opaque("cholesky", x=_cholesky_rule, family="parameterised")
 
 
-def _eigh_rule(g: Any, ans: Any) -> Any:
+def _eigh_rule(g: Any, ans: Any, tolerance: float) -> Any:
     """V·(diag(ḡ_w) + F∘(Vᵀ·ḡ_V))·Vᵀ with F_ij = 1/(w_j − w_i), and F_ij = 0 for equal ones."""
     values, vectors = ans[..., :1, :], ans[..., 1:, :]
-    xp, raw = provider_for([_data(ans)]).xp, _data(values)
-    n = ans.shape[-1]
     gaps = values - _turned(values)
-    limit = n * xp.finfo(raw.dtype).eps * abs(raw.real).max(axis=-1, keepdims=True)
+    limit = max_(abs_(values), -1, True) * tolerance
     equal = compare("less_equal", abs_(gaps), limit)
     inverse = where(equal, 0.0, 1.0 / where(equal, 1.0, gaps))
-    inner = matmul(_turned(vectors), g[..., 1:, :]) * inverse + g[..., :1, :] * xp.eye(n)
-    return _symmetric(matmul(vectors, matmul(inner, _turned(vectors))))
+    turning = matmul(_turned(vectors), g[..., 1:, :]) * inverse
+    inner = vectors * g[..., :1, :] + matmul(vectors, turning)
+    return _symmetric(matmul(inner, _turned(vectors)))
 
 
 _eigh = opaque("eigh", x=_eigh_rule, family="parameterised")
@@ -214,7 +210,10 @@ def eigh(x: Any) -> EighResult:
     _require_square("eigh", x)
     if not x.shape[-1]:
         raise ShapeError(f"eigh: {shape_text(x.shape)} has no eigenvalues")
-    packed = _eigh(x)
+    data = _data(x)
+    wide = data if data.dtype.kind in "fc" else data.astype("float64")
+    epsilon = float(provider_for([data]).xp.finfo(wide.dtype).eps)
+    packed = _eigh(x, tolerance=x.shape[-1] * epsilon)
     return EighResult(packed[..., 0, :], packed[..., 1:, :])
 
 
@@ -235,6 +234,19 @@ def _symmetric(x: Any) -> Any:
 def _per_matrix(x: Any) -> Any:
     """One number a matrix, with axes that multiply matrices."""
     return reshape(x, (*x.shape, 1, 1))
+
+
+def _is_nearly_singular(x: Any) -> bool:
+    return not provider_for([_data(x)]).is_well_conditioned(_data(x))
+
+
+def _minors(x: Any) -> tuple[tuple, Any]:
+    """The index of every submatrix without row i and column j, n×n×(n−1)×(n−1), and (−1)^(i+j)."""
+    n, xp = x.shape[-1], provider_for([_data(x)]).xp
+    place = xp.arange(n - 1)
+    kept = place + (place >= xp.arange(n)[:, None])
+    odd = (xp.arange(n)[:, None] + xp.arange(n)) % 2
+    return (Ellipsis, kept[:, None, :, None], kept[None, :, None, :]), 1 - 2 * odd
 
 
 def _data(x: Any) -> Any:

@@ -8,8 +8,8 @@ from ..errors import ShapeError, shape_text
 from ..primitive import opaque
 from ..tensor import Tensor
 from .index import put_along_axis, take_along_axis
+from .padding import pad
 from .reduce import one_axis
-from .shape import pad
 
 _argsort = opaque(
     "argsort",

@@ -9,10 +9,10 @@ from ..kernels import provider_for
 from ..tensor import Tensor
 from .elementwise import divide, multiply
 from .matmul import matmul
-from .matrix import norm
 from .reduce import one_axis, reshape
 from .reduce import sum as sum_
 from .shape import moveaxis
+from .vector_norm import norm
 
 
 def weight_norm(v: Any, g: Any, axis: int | None = 0) -> Any:

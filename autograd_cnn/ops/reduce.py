@@ -162,7 +162,7 @@ def astype_like(x: Any, like: Any) -> Any:
 
 
 def all_axes(name: str, x: Any, axis: Any) -> tuple[int, ...]:
-    """An axis, several, or None for all, sorted in a tuple; ShapeError for one that is not there."""
+    """An axis, several, or None for all, sorted in a tuple; ShapeError where one is not there."""
     if axis is None:
         return tuple(range(_ndim(name, x)))
     axes = (axis,) if hasattr(axis, "__index__") else tuple(axis)

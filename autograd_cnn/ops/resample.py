@@ -28,8 +28,8 @@ def interpolate(
     Modes: "nearest"; "linear", "bilinear", "trilinear" for 1, 2 and 3 spatial axes; "bicubic"
     (Keys 1981) for 2. Entry i of the output reads the input at (i + ½)·s − ½, where s is
     1/scale_factor, or input/output for a `size`; with `align_corners` at
-    i·(input − 1)/(output − 1); "nearest" reads entry ⌊i·s⌋. Beyond the border stands the border entry. Making smaller does not
-    average: what no entry of the output reads is lost.
+    i·(input − 1)/(output − 1); "nearest" reads entry ⌊i·s⌋. Beyond the border stands the
+    border entry. Making smaller does not average: what no entry of the output reads is lost.
 
     >>> import autograd_cnn as ag
     >>> ag.interpolate(ag.tensor([[[0.0, 4.0]]]), 4, mode="linear").tolist()

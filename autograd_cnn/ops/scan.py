@@ -6,8 +6,9 @@ from typing import Any
 
 from ..errors import ShapeError, shape_text
 from ..primitive import linear, opaque
+from .padding import pad
 from .reduce import broadcast_to, one_axis
-from .shape import flip, pad
+from .shape import flip
 
 
 def _cumsum_rule(g: Any, axis: int) -> Any:

@@ -12,9 +12,9 @@ from ..primitive import opaque
 from ..tensor import Tensor
 from .columns import _unfold
 from .index import put_along_axis
-from .matrix import norm
 from .pool import max_unpool2d
 from .reduce import reshape
+from .vector_norm import norm
 
 
 def _put_back(g: Any, places: Any, x_shape: tuple) -> Any:

@@ -84,12 +84,14 @@ def conv_matrix(spec: ConvSpec, x_shape: Sizes, w: Any) -> Any:
         rows.append(xp.broadcast_to(filter_ * prod(out) + place, shape).ravel())
         columns.append(xp.broadcast_to(channel * prod(size) + pixel, shape).ravel())
         values.append(xp.broadcast_to(w[(..., *tap)][:, :, None], shape).ravel())
-    entries = tuple(map(xp.concatenate, (values, rows, columns)))
-    shape = (w.shape[0] * prod(out), prod(sample))
-    matrix = sparse.csr_array((entries[0], entries[1:]), shape=shape)
-    if len(x_shape) == len(sample):
-        return matrix
-    return sparse.csr_array(sparse.kron(sparse.eye_array(x_shape[0], dtype=w.dtype), matrix))
+    samples = xp.arange(prod(x_shape) // prod(sample))[:, None]
+    height, width = w.shape[0] * prod(out), prod(sample)
+    places = (
+        (samples * height + xp.concatenate(rows)).ravel(),
+        (samples * width + xp.concatenate(columns)).ravel(),
+    )
+    entries = xp.tile(xp.concatenate(values), len(samples))
+    return sparse.csr_array((entries, places), shape=(len(samples) * height, prod(x_shape)))
 
 
 def _pairs_of_a_tap(xp: Any, spec: ConvSpec, tap: Sizes, size: Sizes, out: Sizes) -> tuple:
@@ -146,19 +148,20 @@ def conv_matrix_picture(spec: ConvSpec, x_shape: Sizes, w: Any) -> Any:
     axes = figure.add_subplot()
     count = prod(w.shape[2:])
     colors = require("matplotlib", "plot").colormaps["tab10" if count <= 10 else "turbo"]
-    shades = colors(taps.data / max(count - 1, 9))
-    for i, j, value, shade in zip(taps.row, taps.col, matrix.data, shades, strict=True):
-        axes.fill_between([j, j + 1], i, i + 1, color=[*shade[:3], 0.45], linewidth=0)
-        if cell > 0.3:
+    image = provider_for([w]).xp.ones((rows, columns, 3))
+    image[taps.row, taps.col] = 0.55 + 0.45 * colors(taps.data / max(count - 1, 9))[:, :3]
+    axes.imshow(image, extent=(0, columns, rows, 0), interpolation="nearest")
+    if cell > 0.3:
+        for i, j, value in zip(matrix.row, matrix.col, matrix.data, strict=True):
             axes.text(j + 0.5, i + 0.5, f"{value:.3g}", ha="center", va="center", fontsize=8)
     out = spec.output_size(tuple(x_shape)[-spec.ndim :], w.shape[2:])
     _draw_lines(axes.axvline, columns, tuple(x_shape)[-spec.ndim :])
     _draw_lines(axes.axhline, rows, out)
-    axes.set(xlim=(0, columns), ylim=(rows, 0), aspect="equal")
+    axes.set(xlim=(0, columns), ylim=(rows, 0))
     for axis, length in ((axes.xaxis, columns), (axes.yaxis, rows)):
         step = max(1, length // 32)
         axis.set_ticks([i + 0.5 for i in range(0, length, step)], range(0, length, step))
-        axis.set_tick_params(length=0, labelsize=8)
+        axis.set_tick_params(length=0, labelsize=max(5.0, min(8.0, 60 * cell)))
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
     axes.set_xlabel(f"entry of x, {shape_text(tuple(x_shape))}")
@@ -181,5 +184,6 @@ def _tap_numbers(spec: ConvSpec, x_shape: Sizes, w: Any) -> Any:
 def _draw_lines(draw: Any, length: int, size: Sizes) -> None:
     for place in range(length + 1):
         channel, row = place % prod(size) == 0, place % size[-1] == 0
-        width = 1.6 if channel else 0.8 if row else 0.25
-        draw(place, color="#444444" if row else "#bbbbbb", linewidth=width)
+        if row or length < 200:
+            width = 1.6 if channel else 0.8 if row else 0.25
+            draw(place, color="#444444" if row else "#bbbbbb", linewidth=width)

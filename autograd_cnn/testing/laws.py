@@ -49,7 +49,7 @@ def exact_adjoint(state: State, linear: bool | None) -> None:
 
 def _affine_points(state: State, position: int) -> Iterator[tuple[Arrays, int]]:
     """Points of whole numbers where f is affine in one input and gives whole numbers, exactly."""
-    for multiple in (1, MULTIPLE):
+    for multiple in (1, MULTIPLE) if state.coarseness == 1 else (1,):
         values = [state.whole(x.shape, multiple if k == position else 1)
                   for k, x in enumerate(state.values)]  # fmt: skip
         if _is_affine(state, values, position, 5 * multiple):
@@ -152,9 +152,9 @@ def _against_rule(
 ) -> None:  # fmt: skip
     """Compare ⟨u, J·d⟩, found without the rules, with ⟨d, vjp(u)⟩."""
     terms = products(pushed, state.cotangents)
-    products = direction * state.pulled[position]
-    scale = max(magnitude(terms), float(np.abs(products).sum()))
-    left, right = total(terms), float(products.sum())
+    along = direction * state.pulled[position]
+    scale = max(magnitude(terms), float(np.abs(along).sum()))
+    left, right = total(terms), float(along.sum())
     tolerance = TOLERANCE[5] if state.reported else TOLERANCE[law]
     if law == 4 and scale:
         tolerance = max(TOLERANCE[4], 4 * estimate / scale)
@@ -298,13 +298,14 @@ def directions(state: State) -> Iterator[tuple[int, np.ndarray, tuple | None]]:
         if not x.size:
             continue
         if position not in state.exact:
-            places = state.rng.permutation(x.size)[:COORDINATES]
+            places = np.sort(state.rng.permutation(x.size)[:COORDINATES])
             for unit, index in units(x.shape, places):
                 yield position, unit, index
         yield position, state.normal(x.shape), None
 
 
 def units(shape: tuple[int, ...], places: Any) -> Iterator[tuple[np.ndarray, tuple]]:
+    """Arrays with a single 1, at each of the flat places, with its index."""
     for place in places:
         index = tuple(int(i) for i in np.unravel_index(int(place), shape))
         unit = np.zeros(shape)
@@ -325,4 +326,5 @@ def _worst_place(found: np.ndarray, expected: np.ndarray) -> tuple | None:
 
 
 def dot(first: Arrays, second: Arrays) -> float:
+    """⟨first, second⟩ over all arrays."""
     return total(products(first, second))

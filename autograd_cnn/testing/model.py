@@ -44,7 +44,7 @@ class ModelReport(Report):
 def check_model(
     model: Any, x: Any, labels: Any = None, loss: Callable[..., Any] | None = None, seed: int = 0
 ) -> ModelReport:
-    """Hold a network's gradients to laws 2, 3, 6 and 8, one parameter at a time, in double precision.
+    """Hold a network's gradients to laws 2, 3, 6 and 8, each parameter by itself, in float64.
 
     The derivative of the loss along a random direction in each parameter, Im L(p + ih·d)/h, is
     compared with ⟨d, ∂L/∂p⟩ (to 1e-10), and so is the input's. The loss is the cross-entropy with

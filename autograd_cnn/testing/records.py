@@ -76,7 +76,12 @@ def record_of(name: str) -> Record:
 
 def load() -> None:
     """Import every family of records."""
-    from . import records_elementwise, records_layers, records_structure  # noqa: F401
+    from . import (  # noqa: F401
+        records_elementwise,
+        records_layers,
+        records_structure,
+        records_widened,
+    )
 
 
 def sample(*inputs: Any, **attributes: Any) -> Sample:

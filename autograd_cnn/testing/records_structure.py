@@ -102,7 +102,8 @@ record("concatenate", _concatenate)
 
 _INDICES = (
     1, -1, slice(None, None, -2), slice(2, 2), (slice(1, None), 2),
-    (Ellipsis, None, slice(0, 4, 3)), np.array([0, 2, 2, -1]), (np.array([[0], [3]]), np.array([1, 1, 2])),
+    (Ellipsis, None, slice(0, 4, 3)), np.array([0, 2, 2, -1]),
+    (np.array([[0], [3]]), np.array([1, 1, 2])),
     (slice(None), np.array([2, 0]), slice(1, 3)), (1, slice(None), np.array([4, 4, 0])),
     np.arange(60).reshape(4, 3, 5) % 4 == 0, np.array([True, False, True, False]), (),
 )  # fmt: skip

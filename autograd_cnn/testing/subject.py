@@ -57,6 +57,8 @@ class Subject:
 
         Raises DTypeError when no argument is floating-point.
         """
+        names = _input_names(function, args)
+        args, rebuild = tree.flatten(list(args))
         args = [value._data if isinstance(value, Tensor) else value for value in args]
         if not any(map(_is_floating, args)):
             args = [np.asarray(v) if isinstance(v, float) else v for v in args]
@@ -64,10 +66,9 @@ class Subject:
         positions = [k for k, value in enumerate(args) if _is_floating(value)]
         if not positions:
             raise DTypeError("check needs at least one floating-point array or tensor to vary")
-        names = _input_names(function, len(args))
         line = caller_line() if primitive else _definition(function)
         return cls(
-            lambda *inputs: function(*inputs, **attributes),
+            lambda *inputs: function(*rebuild(list(inputs)), **attributes),
             args,
             primitive.name if primitive else getattr(function, "__name__", type(function).__name__),
             line,
@@ -87,6 +88,16 @@ class Subject:
             args[position] = value
         found = [leaf for leaf in tree.leaves(self.function(*args)) if isinstance(leaf, Tensor)]
         return [leaf for leaf in found if leaf.dtype.kind in "fc"]
+
+    def require_tape(self) -> None:
+        """DTypeError for a function that gives floating-point numbers, but off the tape."""
+        with no_grad():
+            args = list(self.args)
+            for position, value in zip(self.positions, self.values, strict=True):
+                args[position] = Tensor(value)
+            found = list(tree.leaves(self.function(*args)))
+        if any(isinstance(leaf, float) or _is_floating(leaf) for leaf in found):
+            raise DTypeError(f"{self.name} gave plain numbers: its result has left the tape")
 
     def evaluate(self, values: Arrays) -> Arrays:
         """The outputs as arrays."""
@@ -154,7 +165,17 @@ def _is_floating(value: Any) -> bool:
     return hasattr(value, "dtype") and value.dtype.kind == "f"
 
 
-def _input_names(function: Any, count: int) -> list[str]:
+def _input_names(function: Any, args: Sequence[Any]) -> list[str]:
+    """A name for every leaf of the arguments, as `params[1]` for those inside containers."""
+    names = []
+    for name, value in zip(_argument_names(function, len(args)), args, strict=True):
+        count = sum(1 for _ in tree.leaves(value))
+        nested = isinstance(value, (dict, list, tuple))
+        names += [f"{name}[{k}]" for k in range(count)] if nested else [name]
+    return names
+
+
+def _argument_names(function: Any, count: int) -> list[str]:
     if isinstance(function, Primitive):
         if function.variadic:
             return [f"{function.inputs[0]}[{k}]" for k in range(count)]

@@ -70,6 +70,11 @@ def test_what_does_not_depend_has_a_gradient_of_zeros():
     assert ag.gradients(ag.sum(x), unused).tolist() == [[0.0, 0.0]]
 
 
+def test_a_seed_may_be_a_nested_list():
+    x = variable([[1.0, 2.0], [3.0, 4.0]])
+    assert ag.gradients(x * x, x, [[1, 0], [0, 10]]).tolist() == [[2.0, 0.0], [0.0, 80.0]]
+
+
 def test_several_outputs_with_seeds():
     x = variable(2.0)
     assert float(ag.gradients([x * x, x * 3], x, seeds=[1.0, 10.0])) == 34.0

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import autograd_cnn as ag
+from autograd_cnn.errors import ShapeError
 
 
 def tracked(*values):
@@ -173,3 +174,8 @@ def test_the_error_function_in_half_precision_does_not_overflow():
     exact = np.array([erf(float(v)) for v in x])
     np.testing.assert_allclose(y, exact, rtol=2**-10, atol=2**-12)
     assert ag.erf(ag.tensor([0, 1])).tolist() == [0.0, pytest.approx(erf(1.0), rel=1e-15)]
+
+
+def test_a_pooling_window_that_sees_only_padding_is_refused():
+    with pytest.raises(ShapeError, match=r"2 taps from -2 in steps of 4 miss 0 … 0"):
+        ag.max_pool1d(ag.tensor(np.zeros((1, 1, 1))), 2, dilation=4, padding=2)

@@ -34,6 +34,7 @@ FUNCTIONS = {
     "squeeze": lambda x: np.squeeze(x[:1]), "broadcast_to": lambda x: np.broadcast_to(x, (4, 2, 3)),
     "take": lambda x: np.take(x, [0, 2, 2], axis=1), "pad": lambda x: np.pad(x, 1),
     "pad with values": lambda x: np.pad(x, ((0, 1), (2, 0)), constant_values=7.0),
+    "pad by reflection": lambda x: np.pad(x, 1, mode="reflect"),
     "pad by pair": lambda x: np.pad(x, (1, 2), mode="constant"),
     "take_along_axis": lambda x: np.take_along_axis(x, np.array([[2, 2], [0, 1]]), 1),
     "einsum": lambda x: np.einsum("ij,kj->ik", x, X),
@@ -92,7 +93,8 @@ REFUSED = {
     "initial=": (lambda: np.add.reduce(TENSOR, initial=5.0), "with initial has no derivative"),
     "sum initial=": (lambda: np.sum(TENSOR, initial=5.0), "np.sum on tensors takes x, axis"),
     "sum dtype by place": (lambda: np.sum(TENSOR, 0, "f4"), "np.sum on tensors takes x, axis"),
-    "pad mode": (lambda: np.pad(TENSOR, 1, mode="reflect"), "np.pad on tensors takes"),
+    "pad mode": (lambda: np.pad(TENSOR, 1, mode="mean"), 'mode "mean" is none of'),
+    "pad mode by place": (lambda: np.pad(TENSOR, 1, "edge"), "np.pad on tensors takes"),
     "outer": (lambda: np.multiply.outer(TENSOR, TENSOR), "np.multiply (outer) has no derivative"),
     "accumulate": (lambda: np.add.accumulate(TENSOR), "(accumulate)"),
     "at": (lambda: np.add.at(X.copy(), [0], TENSOR[:1]), "(at)"),
@@ -105,7 +107,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("call, message", REFUSED.values(), ids=REFUSED)
 def test_what_would_be_silently_wrong_is_refused(call, message):
-    with pytest.raises((TypeError, ag.errors.TapeError)) as caught:
+    with pytest.raises((TypeError, ValueError, ag.errors.TapeError)) as caught:
         call()
     assert message in str(caught.value)
 

@@ -1,4 +1,4 @@
-"""The check can fail: wrong rules of every kind are caught, by the right law, in the right words."""
+"""The check can fail: wrong rules of every kind are caught, by the right law, in plain words."""
 
 import gc
 import inspect
@@ -56,6 +56,36 @@ def test_bytes_kept_are_the_ones_that_rules_name():
 
 def test_whole_and_static_arguments_are_left_alone():
     assert check(lambda x, n, flag: x**n if flag else x, X, 3, True).worst < 1e-12
+
+
+def test_parameters_in_containers():
+    def network(parameters, x):
+        return ag.tanh(x @ parameters["w"][0] + parameters["b"])
+
+    parameters = {"w": [np.eye(3)], "b": ag.tensor(X)}
+    report = check(network, parameters, np.ones((2, 3)))
+    assert report.worst < 1e-12
+    wrong = primitive(lambda x: x**2, x=lambda g, x: g * 2.1 * x)
+    error = broken(lambda p: wrong(p["b"]) + p["w"][0], parameters)
+    assert error.input_name == "p[1]"
+
+
+def test_half_of_the_digits_inside_means_half_of_the_strictness():
+    half = lambda x: ag.sin(ag.astype(x, np.float32)) * 2.0
+    report = check(half, X)
+    assert any("inside" in note for note in report.notes)
+    assert 1e-12 < report.law(2).tolerance < 1e-3
+    wrong = primitive(np.sin, x=lambda g, x: g * ag.cos(x) * 1.01)
+    assert broken(lambda x: wrong(ag.astype(x, np.float32)), X).culprit == "mine"
+
+
+@pytest.mark.parametrize("x", [np.zeros((0, 3)), np.array(0.3), np.ones((1, 1, 1))])
+def test_empty_and_scalar_arguments(x):
+    assert check(lambda x: ag.exp(x) * x, x).worst < 1e-12
+
+
+def test_a_function_that_does_not_depend_on_its_argument():
+    assert check(lambda x: ag.tensor([1.0, 2.0]), X).worst == 0.0
 
 
 def test_nested_arguments_to_order_three():
@@ -264,6 +294,15 @@ def test_the_wrong_operation_inside_a_function_is_named():
 
 
 # what is refused
+
+
+def test_a_result_that_left_the_tape_is_not_passed_over():
+    with pytest.raises(DTypeError, match="left the tape"):
+        check(lambda x: x.numpy() * 2.0, X)
+
+
+def test_a_value_detached_on_the_way_is_caught():
+    assert broken(lambda x: x * x.detach(), X).law in (1, 3)
 
 
 def test_nothing_to_vary():

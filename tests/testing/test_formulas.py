@@ -19,8 +19,10 @@ HARMLESS = {
     "set", "slice", "sorted", "sum", "tuple", "zip", "ValueError",
 }  # fmt: skip
 
-CONSTANTS = {"_overwritten", "_written"}
-"""Helpers that make a mask with the array module: it depends on the index, never on a value."""
+CONSTANTS = {"_overwritten", "_written", "_minors", "_is_nearly_singular"}
+"""Helpers that make a mask with the array module: it depends on the index, never on a value.
+
+`_minors` makes such an index; `_is_nearly_singular` chooses between two formulas of one value."""
 
 
 def names_in(code: CodeType) -> set[str]:

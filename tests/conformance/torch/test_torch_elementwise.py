@@ -215,6 +215,16 @@ def test_dropout_keeps_the_share_and_the_mean():
         assert abs(y.mean() - 1) < 5 * np.sqrt(p / (1 - p) / x.size)
 
 
+def test_the_gradient_of_dropout_goes_where_its_value_came_from():
+    x = ag.tensor(normal(11, 50, 4), requires_grad=True)
+    y = ag.dropout(x, 0.3, rng=2)
+    g = normal(12, 50, 4)
+    factor = y.numpy() / x.numpy()
+    gradient = ag.gradients(y, x, g)
+    np.testing.assert_allclose(gradient.numpy(), g * factor, rtol=1e-14)
+    assert 0 < (gradient.numpy() == 0).sum() < 200
+
+
 def test_dropout2d_drops_whole_channels():
     y = ag.dropout2d(ag.tensor(np.ones((50, 40, 3, 3))), 0.5, rng=1).numpy()
     assert set(np.unique(y.mean((2, 3)))) == {0.0, 2.0}

@@ -91,6 +91,19 @@ def test_negative_log_likelihood(agree, shape, weighted, reduction):
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_negative_log_likelihood_of_probabilities(agree, reduction):
+    # PyTorch has no such labels: −Σ target·x over the classes, by hand
+    def theirs(x, target):
+        losses = -(target * x).sum(1)
+        return losses if reduction == "none" else getattr(losses, reduction)()
+
+    agree(
+        lambda x, target: ag.nll_loss(x, target, reduction=reduction), theirs,
+        normal(9, 4, 3), np.random.default_rng(9).uniform(0.1, 1, (4, 3)),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("name", ["mse_loss", "binary_cross_entropy_with_logits"])
 def test_regression_and_binary_losses(agree, name, reduction):
     x, y = normal(7, 3, 4) * 3, np.random.default_rng(8).uniform(0, 1, (3, 4))

@@ -44,6 +44,18 @@ def test_batch_norm_in_evaluation(agree, shape, affine):
     agree(ours, theirs, *arrays)
 
 
+@pytest.mark.parametrize("affine", [False, True])
+def test_batch_norm_in_evaluation_is_differentiable_in_its_statistics(agree, affine):
+    def decomposition(x, mean, var, *parameters):
+        mean, var, *parameters = (p.reshape(-1, 1) for p in (mean, var, *parameters))
+        unit = (x - mean) / torch.sqrt(var + 1e-5)
+        return unit * parameters[0] + parameters[1] if parameters else unit
+
+    arrays = [normal(1, 4, 3, 5), normal(2, 3), np.abs(normal(3, 3)) + 0.5]
+    arrays += [normal(4, 3), normal(5, 3)] * affine
+    agree(ag.batch_norm, decomposition, *arrays, order=3, rtol=1e-10)
+
+
 @pytest.mark.parametrize("momentum", [0.1, 0.7, 1.0])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_running_statistics(shape, momentum):

@@ -148,6 +148,16 @@ def test_overlapping_windows_unpool_each_maximum_once(agree):
 
 
 @pytest.mark.parametrize("kind", ["max_pool2d", "avg_pool2d"])
+def test_third_derivatives(agree, kind):
+    # pooling is linear while its switches stay: a square before and a cube after bend it
+    options = {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}
+    ours, theirs = getattr(ag, kind), getattr(F, kind)
+    x = normal(8, 2, 2, 6, 5)
+    cube = lambda pool: lambda x: pool(x * x, **options) ** 3
+    agree(cube(ours), cube(theirs), x, order=3)
+
+
+@pytest.mark.parametrize("kind", ["max_pool2d", "avg_pool2d"])
 def test_half_precision(kind):
     x = normal(6, 2, 3, 8, 8).astype(np.float16)
     tensor = ag.tensor(x, requires_grad=True)
