@@ -6,7 +6,8 @@ import json
 import os
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+
+from ..atomic import write_atomically
 
 
 class Folder:
@@ -26,13 +27,7 @@ class Folder:
 
     def write(self, name: str, content: bytes | str) -> None:
         """Write a file in one step: a crash half-way leaves the old one."""
-        data = content.encode() if isinstance(content, str) else content
-        temporary = self.path / f".{name}.{uuid4().hex}"
-        try:
-            temporary.write_bytes(data)
-            os.replace(temporary, self.path / name)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_atomically(self.path / name, content)
 
     def write_json(self, name: str, value: Any) -> None:
         """Numbers as they are, so that they can be compared with those of another run."""

@@ -113,7 +113,7 @@ class Painter:
         """The lines that name a module: attribute and class, then parameters and FLOP."""
         theme, record = self.theme, self.graph.modules[module]
         call = f" (call {record.call})" if record.call > 1 else ""
-        members = [n for n in self.graph.nodes if module in self.graph.ancestors(n.module)]
+        members = [n for n in self.graph.nodes if module in self.graph.enclosing(n.module)]
         facts = [record.kind, *self.totals(members)]
         return [
             [self._span(record.name + call, theme.ink, True, NORMAL)],
@@ -129,7 +129,7 @@ class Painter:
 
     def belongs(self, node: Node, within: int | None) -> str:
         """The attribute path of a node's module below the module drawn around it."""
-        chain = self.graph.ancestors(node.module)
+        chain = self.graph.enclosing(node.module)
         if within in chain:
             chain = chain[chain.index(within) + 1 :]
         if node.members and chain:

@@ -58,10 +58,10 @@ class _Emitter:
         inside: dict[int | None, list[Node]] = {}
         children: dict[int | None, list[int]] = {}
         for node in self.graph.nodes:
-            around = [m for m in self.graph.ancestors(node.module) if m in self.boxes]
+            around = [m for m in self.graph.enclosing(node.module) if m in self.boxes]
             inside.setdefault(around[-1] if around else None, []).append(node)
         for box in self.boxes:
-            around = [m for m in self.graph.ancestors(box)[:-1] if m in self.boxes]
+            around = [m for m in self.graph.enclosing(box)[:-1] if m in self.boxes]
             children.setdefault(around[-1] if around else None, []).append(box)
         lines: list[str] = []
         self._cluster(None, inside, children, lines, "  ")
@@ -141,7 +141,7 @@ class _Emitter:
         first: dict[int, Node] = {}
         boxes: dict[int, Node] = {}
         for node in self.graph.nodes:
-            around = self.graph.ancestors(node.module)
+            around = self.graph.enclosing(node.module)
             for module in around[: -1 if node.members else None]:
                 if module in first:
                     boxes[module] = first[module]

@@ -60,9 +60,10 @@ def primitive_of(name: str) -> Primitive | None:
 
 def _about(name: str) -> str:
     """The first sentence of the public operation, and its formula if it has one."""
-    operation = getattr(ops, name, None) or getattr(ops, f"{name}2d", None)
-    text = " ".join((inspect.getdoc(operation) or "").split()) if callable(operation) else ""
-    first = re.split(r"(?<=[.:]) (?=[A-Z>])", text, maxsplit=1)[0].split(" See `")[0]
+    found = (getattr(ops, candidate, None) for candidate in (name, f"{name}2d"))
+    operation = next((thing for thing in found if inspect.isfunction(thing)), None)
+    text = " ".join((inspect.getdoc(operation) or "").split()) if operation else ""
+    first = re.split(r"(?<=\.) (?=[A-Z>`])", text, maxsplit=1)[0]
     formula = re.search(r"Formula: (.*?)[.;](?= |$)", text)
     return f"{first} {formula[1]}." if formula else first
 
@@ -78,27 +79,33 @@ def _plain_tex(primitive: Primitive) -> str:
     text = re.sub(r"\\(\w+)", r"\1", text)
     text = re.sub(r"\^\{([^{}]+)\}|\^(\w)", lambda m: (m[1] or m[2]).translate(_RAISED), text)
     text = text.replace("{", "").replace("}", "").replace(" · ", "·").replace(" * ", " ∗ ")
-    return text.replace(" + b", " + b") if "+ b" in text else text
+    return text.replace("-", "−")
 
 
 def _rule_text(rule: Rule) -> tuple[str, str]:
     """A rule's formula and, where it is one call of a helper, what that does in words."""
     formula = rule.formula
     if getattr(formula, "__name__", "") != "<lambda>":
-        return _first_line(formula) or _what_it_reads(rule), ""
+        return _followed(formula) or _what_it_reads(rule), ""
     body = _lambda_body(formula)
     if body is None:
         return _what_it_reads(rule), ""
     called = body.func.id if isinstance(body, ast.Call) and isinstance(body.func, ast.Name) else ""
     helper = formula.__globals__.get(called)
-    words = PLAIN.get(called.strip("_"), "")
-    if not words and not isinstance(helper, Primitive):
-        words = _first_line(helper)
+    public = inspect.isfunction(helper) and not called.startswith("_")
+    words = PLAIN.get(called.strip("_"), "") or ("" if public else _first_line(helper))
     return _unparse(body), words
 
 
 def _what_it_reads(rule: Rule) -> str:
     return "a function of " + ", ".join(("g", *rule.reads))
+
+
+def _followed(formula: Any) -> str:
+    """A named formula's first line, or the one of the helper that it refers to."""
+    line = _first_line(formula)
+    helper = re.fullmatch(r"See `(\w+)`\.", line)
+    return _first_line(formula.__globals__.get(helper[1])) if helper else line
 
 
 def _first_line(thing: Any) -> str:

@@ -78,13 +78,13 @@ class _Rows:
         """The first and last row of each outermost module that has more than one row."""
         ends: dict[int, tuple[int, int]] = {}
         for i, node in enumerate(self.graph.nodes):
-            around = self.graph.ancestors(node.module)
+            around = self.graph.enclosing(node.module)
             if around and not (node.members and around[0] == node.module):
                 ends[around[0]] = (ends.get(around[0], (i, i))[0], i)
         return {module: rows for module, rows in ends.items() if rows[0] < rows[1]}
 
     def _row(self, node: Node) -> Row:
-        around = self.graph.ancestors(node.module)
+        around = self.graph.enclosing(node.module)
         box = around[0] if around and around[0] in self.boxes else None
         mirror = None
         if self.ladder and node.requires_grad:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..errors import require, shape_text
+from .receptive import ReceptiveField
 
 if TYPE_CHECKING:
+    from .summary import Summary
     from .view import View
 
 Shape = tuple[int, ...]
@@ -28,6 +30,23 @@ class Parameter:
     position: int
     trainable: bool = True
     gradient: float | None = None
+    nonfinite: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What a watched value looked like; the numbers are over its finite entries.
+
+    `zeros` and `nonfinite` count entries: exact zeros, and NaN or infinity.
+    """
+
+    mean: float
+    std: float
+    minimum: float
+    maximum: float
+    zeros: int
+    nonfinite: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +54,14 @@ class Node:
     """One operation or input, or a whole module once collapsed.
 
     `id` is its place on the tape. `multiplications` is None where the operation declares no cost;
-    `kept` names what the tape holds for the backward pass; `gradient` is ‖∂L/∂output‖₂, once
-    measured. A collapsed module has the ids of the operations it stands for in `members`, and two
-    modules that do the same have equal `fingerprint`s.
+    `kept` names what the tape holds for the backward pass, `kept_bytes` what of it no earlier
+    operation held already (parameters and inputs are not counted: they live anyway), `output_kept`
+    whether the output is held by anyone, `alias` whether the output is its input's memory under
+    another shape. `gradient` is ‖∂L/∂output‖₂, once measured. `order` is 0 in a forward pass, 1 in
+    a recorded backward pass, 2 in the backward pass of that. `seconds`, `statistics`, `maps` (PNG
+    thumbnails) and `value` (of a scalar) come from a `Watch`, `slope` (∂f/∂value) from
+    `with_derivatives`, `mark` from `diff`. A collapsed module has the ids of the operations it
+    stands for in `members`, and two modules that do the same have equal `fingerprint`s.
     """
 
     id: int
@@ -57,6 +81,17 @@ class Node:
     members: tuple[int, ...] = ()
     summary: str = ""
     fingerprint: tuple = ()
+    kept_bytes: int = 0
+    output_kept: bool = False
+    alias: bool = False
+    order: int = 0
+    receptive_field: ReceptiveField | None = None
+    seconds: float | None = None
+    statistics: Statistics | None = None
+    maps: tuple[bytes, ...] = ()
+    value: float | None = None
+    slope: float | None = None
+    mark: str = ""
 
     @property
     def is_input(self) -> bool:
@@ -69,7 +104,7 @@ class Edge:
 
     `position` is the operand it becomes, `operand` that operand's name; `differentiable` says
     whether a gradient comes back along it; `count` is the number of edges of the tape that this
-    one stands for.
+    one stands for. Between scalars `derivative` is ∂target/∂operand, once measured.
     """
 
     source: int
@@ -80,6 +115,8 @@ class Edge:
     nbytes: int
     differentiable: bool = True
     count: int = 1
+    derivative: float | None = None
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +136,7 @@ class Graph:
     """A frozen description of a tape; ids are places on the tape, edges run to higher ids.
 
     It remembers where the tape was, without keeping it alive, so that gradients can be measured
-    while the output still exists. In Jupyter it shows itself.
+    while the output still exists. `note` says what was left out. In Jupyter it shows itself.
     """
 
     nodes: tuple[Node, ...]
@@ -107,6 +144,7 @@ class Graph:
     modules: tuple[Module, ...]
     outputs: tuple[int, ...]
     name: str = "graph"
+    note: str = ""
     _tape: Any = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
@@ -124,6 +162,11 @@ class Graph:
     def multiplications(self) -> int:
         """The multiplications of all operations that declare their cost."""
         return sum(node.multiplications or 0 for node in self.nodes)
+
+    @property
+    def kept_bytes(self) -> int:
+        """What the tape holds for the backward pass, parameters and inputs aside."""
+        return sum(node.kept_bytes for node in self.nodes)
 
     def node(self, id: int) -> Node:
         """The node with an id; KeyError when there is none."""
@@ -145,42 +188,78 @@ class Graph:
 
         return View(self, **options)
 
+    def summary(self, depth: int | None = None) -> Summary:
+        """A table of modules and operations; see `Summary`."""
+        from .summary import summarize
+
+        return summarize(self, depth)
+
+    def first_nonfinite(self) -> Node | None:
+        """The first node of a watched tape whose output holds a NaN or an infinity."""
+        for node in self.nodes:
+            if node.statistics is not None and node.statistics.nonfinite:
+                return node
+        return None
+
+    # smaller graphs
+
+    def ancestors(self, target: Any) -> Graph:
+        """The part of the graph that a node is computed from, the node included.
+
+        Here and below a node is given as a `Node`, an id, a name that occurs once, or a module's
+        path (`"stem.conv"`, which stands for its last operation).
+        """
+        from .selection import ancestors
+
+        return ancestors(self, target)
+
+    def descendants(self, source: Any) -> Graph:
+        """The part of the graph that depends on a node, the node included."""
+        from .selection import descendants
+
+        return descendants(self, source)
+
+    def slice_between(self, source: Any, target: Any) -> Graph:
+        """The nodes on the paths from one node to another.
+
+        Raises ValueError when there is none.
+        """
+        from .selection import slice_between
+
+        return slice_between(self, source, target)
+
+    def hide(self, *what: str | Callable[[Node], bool]) -> Graph:
+        """The graph without some operations; their inputs are joined to their readers.
+
+        Each of `what` is the name of operations, a family, or a function of a node. Paths stay
+        paths, and the legend says how many nodes are hidden.
+        """
+        from .selection import hide
+
+        return hide(self, *what)
+
+    # other forms
+
+    def to_json(self) -> str:
+        """The graph as JSON, for `graphs.from_json`; the same bytes each time."""
+        from .emit_json import text
+
+        return text(self)
+
     def to_networkx(self) -> Any:
         """A networkx MultiDiGraph; the key of an edge is the operand's position.
 
         Raises MissingDependencyError without networkx.
         """
-        networkx = require("networkx", "graph")
-        result = networkx.MultiDiGraph(name=self.name)
-        for node in self.nodes:
-            result.add_node(
-                node.id,
-                name=node.name,
-                family=node.family,
-                shape=shape_text(node.shape),
-                dtype=node.dtype,
-                attributes=node.attributes,
-                parameters=sum(p.count for p in node.parameters if p.trainable),
-                module=".".join(self.path(node.module)),
-                requires_grad=node.requires_grad,
-            )
-        for edge in self.edges:
-            result.add_edge(
-                edge.source,
-                edge.target,
-                key=edge.position,
-                shape=shape_text(edge.shape),
-                nbytes=edge.nbytes,
-                operand=edge.operand,
-                count=edge.count,
-            )
-        return result
+        from .emit_network import network
+
+        return network(self)
 
     def path(self, module: int | None) -> tuple[str, ...]:
         """The attribute names that lead to a module; () for None."""
         return () if module is None else self.modules[module].path
 
-    def ancestors(self, module: int | None) -> list[int]:
+    def enclosing(self, module: int | None) -> list[int]:
         """A module and those around it, outermost first."""
         chain = []
         while module is not None:

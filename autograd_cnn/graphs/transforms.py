@@ -20,7 +20,7 @@ def collapse(graph: Graph, depth: int = 1) -> Graph:
         raise ValueError(f"depth {depth} is below 1, the outermost modules")
     groups: dict[int, list[Node]] = {}
     for node in graph.nodes:
-        around = graph.ancestors(node.module)
+        around = graph.enclosing(node.module)
         if len(around) >= depth:
             groups.setdefault(around[depth - 1], []).append(node)
     joined = {}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ..atomic import write_atomically
 from ..errors import MissingDependencyError, require
 from . import emit_dot, emit_json, layout_rows
 from .measure import is_measured, with_gradients
@@ -107,18 +107,7 @@ class View:
 
         Raises what `pipe` raises, before anything is written.
         """
-        path = Path(path)
-        data = self.pipe(path.suffix.removeprefix(".").lower())
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        return path
+        return write_atomically(path, self.pipe(Path(path).suffix.removeprefix(".").lower()))
 
     def _repr_svg_(self) -> str | None:
         try:
@@ -186,9 +175,3 @@ def _total_span(graph: Graph) -> int:
     for edge in sorted(graph.edges, key=lambda edge: edge.target):
         rank[edge.target] = max(rank[edge.target], rank[edge.source] + 1)
     return sum(rank[edge.target] - rank[edge.source] for edge in graph.edges)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

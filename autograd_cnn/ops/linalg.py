@@ -16,7 +16,7 @@ from .elementwise import abs as abs_
 from .elementwise import compare, where
 from .index import getitem
 from .matmul import matmul
-from .matrix import tril
+from .matrix import tril, triu
 from .reduce import max as max_
 from .reduce import reshape, sum_to
 from .shape import swapaxes
@@ -92,14 +92,20 @@ _cholesky = opaque("cholesky", x=_cholesky_rule, family="parameterised")
 
 
 def _eigh_rule(g: Any, ans: Any, tolerance: float) -> Any:
-    """V·(diag(ḡ_w) + F∘(Vᵀ·ḡ_V))·Vᵀ with F_ij = 1/(w_j − w_i), and F_ij = 0 for equal ones."""
+    """V·(diag(ḡ_w) + F∘(Vᵀ·ḡ_V))·Vᵀ with F_ij = 1/(w_j − w_i) off the diagonal.
+
+    Between equal eigenvalues it is 0 where ḡ_V says nothing, as for a function of w alone, and
+    NaN where it does: nobody can say what it would be.
+    """
     values, vectors = ans[..., :1, :], ans[..., 1:, :]
     gaps = values - _turned(values)
     limit = max_(abs_(values), -1, True) * tolerance
     equal = compare("less_equal", abs_(gaps), limit)
-    inverse = where(equal, 0.0, 1.0 / where(equal, 1.0, gaps))
-    turning = matmul(_turned(vectors), g[..., 1:, :]) * inverse
-    inner = vectors * g[..., :1, :] + matmul(vectors, turning)
+    turned = matmul(_turned(vectors), g[..., 1:, :])
+    between = tril(turned, -1) + triu(turned, 1)
+    unknown = compare("logical_and", equal, compare("not_equal", between, 0))
+    turning = where(equal, 0.0, between / where(equal, 1.0, gaps))
+    inner = vectors * g[..., :1, :] + matmul(vectors, where(unknown, float("nan"), turning))
     return _symmetric(matmul(inner, _turned(vectors)))
 
 
@@ -196,10 +202,10 @@ def eigh(x: Any) -> EighResult:
 
     Eigenvalues ascend; eigenvectors are columns of length 1, with LAPACK's signs.
 
-    Eigenvectors of equal eigenvalues (closer than n·ε·max|w|) have no derivative among themselves:
-    there it counts as 0, which is right for whatever does not depend on the choice of basis in
-    their space, as V·f(w)·Vᵀ, to first order. The gradient of a single one of several equal
-    eigenvalues follows the eigenvector that was chosen.
+    Eigenvectors of equal eigenvalues (closer than n·ε·max|w|) have no derivative: whatever is
+    computed from them has the gradient NaN. A function of the eigenvalues alone that treats equal
+    ones alike, as Σf(w), has the right gradient; a single one of several equal eigenvalues follows
+    the eigenvector that was chosen.
 
     >>> import autograd_cnn as ag
     >>> ag.eigh(ag.tensor([[2.0, 1.0], [1.0, 2.0]])).eigenvalues.numpy().round(5).tolist()

@@ -154,23 +154,16 @@ def conv_matrix_picture(spec: ConvSpec, x_shape: Sizes, w: Any) -> Any:
     if cell > 0.3:
         for i, j, value in zip(matrix.row, matrix.col, matrix.data, strict=True):
             axes.text(j + 0.5, i + 0.5, f"{value:.3g}", ha="center", va="center", fontsize=8)
-    out = spec.output_size(tuple(x_shape)[-spec.ndim :], w.shape[2:])
-    _draw_lines(axes.axvline, columns, tuple(x_shape)[-spec.ndim :])
-    _draw_lines(axes.axhline, rows, out)
-    axes.set(xlim=(0, columns), ylim=(rows, 0))
-    for axis, length in ((axes.xaxis, columns), (axes.yaxis, rows)):
-        step = max(1, length // 32)
-        axis.set_ticks([i + 0.5 for i in range(0, length, step)], range(0, length, step))
-        axis.set_tick_params(length=0, labelsize=max(5.0, min(8.0, 60 * cell)))
+    size, lead = tuple(x_shape)[-spec.ndim :], tuple(x_shape)[: -spec.ndim - 1]
+    out = spec.output_size(size, w.shape[2:])
+    _label(axes.xaxis, axes.axvline, columns, size, cell)
+    _label(axes.yaxis, axes.axhline, rows, out, cell)
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
-    axes.set_xlabel(f"entry of x, {shape_text(tuple(x_shape))}")
-    axes.set_ylabel(f"entry of y, {shape_text((w.shape[0], *out))}")
-    axes.set_title(
-        f"vec(y) = C·vec(x): {rows}×{columns}, {matrix.nnz} weights, a colour for each of the "
-        f"{prod(w.shape[2:])} taps",
-        fontsize=9, y=0, pad=-14, va="top",
-    )  # fmt: skip
+    axes.set(xlim=(0, columns), ylim=(rows, 0), xlabel=f"entry of x, {shape_text(tuple(x_shape))}",
+             ylabel=f"entry of y, {shape_text((*lead, w.shape[0], *out))}")  # fmt: skip
+    title = f"vec(y) = C·vec(x): {rows}×{columns}, {matrix.nnz} weights, a colour for each of the "
+    axes.set_title(f"{title}{count} taps", fontsize=9, y=0, pad=-14, va="top")
     return figure
 
 
@@ -181,7 +174,11 @@ def _tap_numbers(spec: ConvSpec, x_shape: Sizes, w: Any) -> Any:
     return conv_matrix(spec, x_shape, xp.broadcast_to(numbers, w.shape))
 
 
-def _draw_lines(draw: Any, length: int, size: Sizes) -> None:
+def _label(axis: Any, draw: Any, length: int, size: Sizes, cell: float) -> None:
+    """Numbers along one axis, and lines between its entries, image rows and channels."""
+    step = max(1, length // 32)
+    axis.set_ticks([i + 0.5 for i in range(0, length, step)], range(0, length, step))
+    axis.set_tick_params(length=0, labelsize=max(5.0, min(8.0, 60 * cell)))
     for place in range(length + 1):
         channel, row = place % prod(size) == 0, place % size[-1] == 0
         if row or length < 200:

@@ -27,7 +27,8 @@ def _norm_rule(g: Any, ans: Any, x: Any, ord: float, axes: tuple, keepdims: bool
     g = where(zero, 0.0, g)
     if ord == 2:
         return g * (x / safe)
-    return g * sign(x) * power(abs_(x) / safe, ord - 1.0)
+    ratio = where(zero, 1.0, abs_(x) / safe)
+    return g * sign(x) * power(ratio, ord - 1.0)
 
 
 def _norm_branch(x: Any, ord: float, axes: tuple) -> Any:

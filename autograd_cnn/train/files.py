@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 
+from ..atomic import write_atomically
 from ..errors import DTypeError, require
 from ..kernels.devices import to_device
 from ..nn import Module
@@ -47,18 +46,7 @@ def write(
     safetensors = require("safetensors.numpy", "train")
     arrays = {name: _host_array(name, value) for name, value in state.items()}
     metadata = None if notes is None else {"notes": json.dumps(notes)}
-    content = safetensors.save(arrays, metadata)
-    target = Path(path)
-    # in the same folder, so that replacing is one atomic rename
-    temporary = target.with_name(f".{target.name}.{uuid4().hex}")
-    try:
-        with open(temporary, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_atomically(path, safetensors.save(arrays, metadata))
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], Any]:
