@@ -258,12 +258,21 @@ def opaque(name: str, **options: Any) -> Primitive:
     return declare(name, kind="opaque", **options)
 
 
-def custom_primitive(name: str, function: Formula, **rules: Formula | None) -> Primitive:
+def custom_primitive(
+    name: str,
+    function: Formula,
+    *,
+    kind: str = "opaque",
+    branch: Formula | None = None,
+    **rules: Formula | None,
+) -> Primitive:
     """Make a differentiable operation of your own from a function of arrays, in one line.
 
     Parameters of `function` before `*` are inputs, after it attributes. Each rule is the gradient
     formula of one input; its parameter names say what the tape keeps. A rule written with
-    `ag` operations and operators can itself be differentiated, to any order.
+    `ag` operations and operators can itself be differentiated, to any order. `kind` (elementwise,
+    linear, multilinear, opaque) makes forward mode cheaper and checks stricter; `branch`, a function
+    like `function`, gives the piece taken of a piecewise operation, so that kinks are recognised.
 
     >>> import autograd_cnn as ag
     >>> cube = ag.custom_primitive("cube", lambda x: x**3, x=lambda g, x: g * 3 * x**2)
@@ -274,7 +283,7 @@ def custom_primitive(name: str, function: Formula, **rules: Formula | None) -> P
     """
     if name in TABLE:
         raise RuleError(f"{name} is a built-in primitive; give your own another name")
-    return Primitive(name, rules, kernel=function, family="custom")
+    return Primitive(name, rules, kernel=function, family="custom", kind=kind, branch=branch)
 
 
 class fused:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import weakref
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -13,11 +14,15 @@ import numpy as np
 
 from .. import tree
 from ..errors import RuleError, TapeError
-from ..tape import Leaf, changed, line_text, node_of
+from ..tape import Leaf, changed, line_text, node_of, observe
 from ..tape import Node as TapeNode
 from ..tensor import Tensor, tensor
 from . import describe
-from .model import Edge, Graph, Module, Node, Parameter
+from .memory import is_alias, kept_of
+from .model import Edge, Graph, Node, Parameter
+from .receptive import receptive_fields
+from .scopes import Modules
+from .watch import Seen, Watch
 
 
 @dataclass(frozen=True)
@@ -28,13 +33,16 @@ class TapeReference:
     nodes: tuple[weakref.ref, ...]
 
 
-def graph(target: Any, *examples: Any, model: Any = None) -> Graph:
+def graph(
+    target: Any, *examples: Any, model: Any = None, watch: Watch | bool | None = None
+) -> Graph:
     """The computation graph behind tensors, or of a function called with example arguments.
 
     `target` is a recorded tensor, a container of them, or a function (a module, too). Parameters
     are rows of the operations that use them: those of the modules that were called and of `model`,
     and the weights and biases of convolutions, linear layers and normalisations anyway. A
-    function's tape ends with this call, so its gradients are measured at once.
+    function's tape ends with this call, so its gradients are measured at once. `watch` is a
+    `Watch` that saw the tensors being made; for a function `True` makes one.
 
     >>> import autograd_cnn as ag
     >>> x = ag.tensor([1.0, 2.0], requires_grad=True, name="x")
@@ -47,7 +55,9 @@ def graph(target: Any, *examples: Any, model: Any = None) -> Graph:
     Raises TapeError when nothing was recorded.
     """
     if callable(target) and not isinstance(target, Tensor):
-        return _graph_of_function(target, examples, model)
+        return _graph_of_function(target, examples, model, Watch() if watch is True else watch)
+    if watch is True:
+        raise TypeError("tensors were made before: pass the Watch() that saw them, or a function")
     if examples:
         raise TypeError("examples are the arguments of a function; a tensor takes none")
     outputs = list(tree.leaves(target))
@@ -60,19 +70,26 @@ def graph(target: Any, *examples: Any, model: Any = None) -> Graph:
             )
     roots = [node_of(output) for output in outputs]
     tape = _reachable(roots)
-    return _Builder(tape, _parameter_names(tape, model)).build(roots, outputs)
+    return _Builder(tape, _parameter_names(tape, model), watch or None).build(roots, outputs)
 
 
-def _graph_of_function(function: Callable, examples: tuple, model: Any) -> Graph:
+def _graph_of_function(
+    function: Callable, examples: tuple, model: Any, watch: Watch | None
+) -> Graph:
+    """Watched in any case: the values of scalars are wanted, and later they would be gone."""
     from .measure import with_gradients
+    from .scalar import Scalars, is_scalar, with_derivatives
 
     if model is None and hasattr(function, "named_parameters"):
         model = function
     arguments = [_example(*pair) for pair in zip(examples, _names_of(function), strict=False)]
-    with changed(recording=True, scope=None):
+    scalars = Scalars()
+    with changed(recording=True, scope=None), watch or nullcontext(), observe(scalars):
         value = function(*arguments)
-    result = graph(value, model=model)
+    result = graph(value, model=model, watch=watch)
     try:
+        if is_scalar(result):
+            result = with_derivatives(result, scalars.values)
         return with_gradients(result)
     except (RuleError, TapeError):
         return result
@@ -129,12 +146,11 @@ def _reachable(roots: list[TapeNode]) -> list[TapeNode]:
 class _Builder:
     """One build: numbers nodes, parameters and modules in the order they appear."""
 
-    def __init__(self, tape: list[TapeNode], names: dict[int, str]) -> None:
+    def __init__(self, tape: list[TapeNode], names: dict[int, str], watch: Watch | None) -> None:
         self.tape, self.names, self.known = tape, names, frozenset(names)
+        self.watch = watch
+        self.kept, self.held = kept_of(tape)
         self.keys: dict[TapeNode, int] = {}
-        self.modules: list[Module] = []
-        self.scopes: dict[Any, int] = {}
-        self.calls: dict[tuple, int] = {}
         self.lines: dict[tuple, str] = {}
 
     def build(self, roots: list[TapeNode], outputs: list[Tensor]) -> Graph:
@@ -145,6 +161,8 @@ class _Builder:
                 if parent is not None and position not in rows[node]:
                     used[parent] = None
         visible = [node for node in self.tape if node in used]
+        self.fields = receptive_fields(visible)
+        self.modules = Modules(visible)
         ids = {node: i for i, node in enumerate(visible)}
         nodes = tuple(self._node(node, i, rows[node]) for node, i in ids.items())
         edges = tuple(
@@ -158,7 +176,7 @@ class _Builder:
             tuple(weakref.ref(node) for node in visible),
         )
         places = tuple(dict.fromkeys(ids[root] for root in roots))
-        return Graph(nodes, edges, tuple(self.modules), places, _tape=reference)
+        return Graph(nodes, edges, tuple(self.modules.records), places, _tape=reference)
 
     def _node(self, node: TapeNode, id: int, rows: list[int]) -> Node:
         shape = tuple(node.shape)
@@ -168,16 +186,27 @@ class _Builder:
             "dtype": str(node.dtype),
             "nbytes": prod(shape) * node.dtype.itemsize,
             "requires_grad": node.requires_grad,
+            "receptive_field": self.fields.get(node),
+            "order": self.modules.order(node),
         }
+        seen = self._seen(node)
+        if seen is not None:
+            common |= {name: getattr(seen, name) for name in Seen.__slots__}
         if isinstance(node, Leaf):
-            return Node(name=node.name, family="input", **common)
+            name = "seed" if common["order"] else node.name
+            return Node(name=name, family="input", module=self.modules.of(node), **common)
+        kept, extra = self.kept.get(node, (0, 0))
         return Node(
             name=describe.display_name(node),
             family=node.primitive.family,
             attributes=describe.attribute_text(node),
             parameters=tuple(self._parameter(node, position) for position in rows),
             kept=describe.kept_names(node),
-            module=self._module(node.scope),
+            kept_bytes=kept,
+            kept_extra=extra,
+            output_kept=node in self.held,
+            alias=is_alias(node),
+            module=self.modules.of(node),
             multiplications=describe.multiplications(node),
             source=self._line(node),
             **common,
@@ -197,28 +226,23 @@ class _Builder:
             count=prod(leaf.shape),
             position=position,
             trainable=not statistic,
+            nonfinite=self._nonfinite(owner),
         )
 
-    def _module(self, scope: Any) -> int | None:
-        """The number of the module call that a scope stands for, and of those around it.
+    def _seen(self, node: TapeNode) -> Seen | None:
+        """What the watch saw of an operation; of an input, what it looks like now."""
+        if self.watch is None:
+            return None
+        if isinstance(node, Leaf):
+            owner = node.tensor()
+            return None if owner is None else self.watch.look(owner._data)
+        return self.watch.nodes.get(node)
 
-        A scope without a name (the model itself) and those of a backward pass are looked through.
-        """
-        new = []
-        while scope is not None and scope not in self.scopes:
-            if scope.kind != "backward" and scope.name:
-                new.append(scope)
-            scope = scope.parent
-        parent = self.scopes[scope] if scope is not None else None
-        for scope in reversed(new):
-            call = self.calls.get((parent, scope.name), 0) + 1
-            self.calls[parent, scope.name] = call
-            index = self.scopes[scope] = len(self.modules)
-            around = self.modules[parent].path if parent is not None else ()
-            path = (*around, scope.name)
-            self.modules.append(Module(index, scope.name, scope.kind, parent, path, call))
-            parent = index
-        return parent
+    def _nonfinite(self, owner: Any) -> int | None:
+        if self.watch is None or owner is None:
+            return None
+        statistics = self.watch.look(owner._data).statistics
+        return None if statistics is None else statistics.nonfinite
 
     def _line(self, node: TapeNode) -> str:
         place = (node.code, node.instruction)

@@ -34,6 +34,27 @@ def with_gradients(graph: Graph) -> Graph:
 
     Raises TapeError when the tape is gone or was already gone back through.
     """
+    outputs, nodes = tape_of(graph)
+    norms = _Norms()
+    roots = [(output._node, _ones(output)) for output in outputs]
+    with observe(norms):
+        leaves = run_backward(roots, None)
+    found = norms.outputs | {leaf: _norm(g) for leaf, g in leaves.items()}
+    measured = []
+    for node in graph.nodes:
+        recorded = nodes[node.id]
+        parameters = tuple(
+            replace(p, gradient=found.get(recorded.parents[p.position])) for p in node.parameters
+        )
+        measured.append(replace(node, gradient=found.get(recorded), parameters=parameters))
+    return replace(graph, nodes=tuple(measured))
+
+
+def tape_of(graph: Graph) -> tuple[list[Any], list[Any]]:
+    """The outputs, and the recorded nodes by id, of a graph whose tape is alive.
+
+    Raises TapeError when it is gone.
+    """
     tape = graph._tape
     outputs = [reference() for reference in tape.outputs] if tape is not None else [None]
     nodes = [reference() for reference in tape.nodes] if tape is not None else []
@@ -42,18 +63,7 @@ def with_gradients(graph: Graph) -> Graph:
             "the tape of this graph is gone: keep its output alive until the gradients are "
             "measured, or draw a function with ag.graph(f, *examples)"
         )
-    norms = _Norms()
-    roots = [(output._node, _ones(output)) for output in outputs]
-    with observe(norms):
-        leaves = run_backward(roots, None)
-    found = norms.outputs | {leaf: _norm(g) for leaf, g in leaves.items()}
-    measured = []
-    for node, recorded in zip(graph.nodes, nodes, strict=True):
-        parameters = tuple(
-            replace(p, gradient=found.get(recorded.parents[p.position])) for p in node.parameters
-        )
-        measured.append(replace(node, gradient=found.get(recorded), parameters=parameters))
-    return replace(graph, nodes=tuple(measured))
+    return outputs, nodes
 
 
 def is_measured(graph: Graph) -> bool:

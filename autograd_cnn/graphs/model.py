@@ -55,8 +55,9 @@ class Node:
 
     `id` is its place on the tape. `multiplications` is None where the operation declares no cost;
     `kept` names what the tape holds for the backward pass, `kept_bytes` what of it no earlier
-    operation held already (parameters and inputs are not counted: they live anyway), `output_kept`
-    whether the output is held by anyone, `alias` whether the output is its input's memory under
+    operation held already (parameters and inputs are not counted: they live anyway), `kept_extra`
+    the part of it that is no operation's output, `output_kept` whether the output is held by
+    anyone, `alias` whether the output is its input's memory under
     another shape. `gradient` is ‖∂L/∂output‖₂, once measured. `order` is 0 in a forward pass, 1 in
     a recorded backward pass, 2 in the backward pass of that. `seconds`, `statistics`, `maps` (PNG
     thumbnails) and `value` (of a scalar) come from a `Watch`, `slope` (∂f/∂value) from
@@ -82,6 +83,7 @@ class Node:
     summary: str = ""
     fingerprint: tuple = ()
     kept_bytes: int = 0
+    kept_extra: int = 0
     output_kept: bool = False
     alias: bool = False
     order: int = 0

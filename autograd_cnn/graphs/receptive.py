@@ -85,35 +85,32 @@ def _through(node: TapeNode, seen: list[tuple[Any, Field]], image: Sizes) -> Fie
     if any(field is not None and field.whole for _, field in seen):
         return whole
     if node.primitive.window is not None:
-        (parent, field), *more = seen
+        (_, field), *more = seen
         return UNKNOWN if more else _window(node, field)
     merged = UNKNOWN if any(field is None for _, field in seen) else _joined(seen)
-    name, shape = node.primitive.name, node.shape
-    parent = seen[0][0]
+    name, shape, before = node.primitive.name, node.shape, seen[0][0].shape
     if name in ("pad", "getitem"):
         return _shifted(node, merged)
     if name == "concatenate":
         return merged if node.attributes["axis"] % len(shape) == 1 else UNKNOWN
-    if node.primitive.family in ("pooling", "parameterised", "loss") or name == "reshape":
-        if shape[2:] == parent.shape[2:] and len(shape) > 2 and name not in _MIXING:
-            return merged
+    if any(other.shape[2:] != shape[2:] for other, _ in seen) or len(shape) != len(before):
         forgets = len(shape) <= 2 or all(n == 1 for n in shape[2:])
-        return whole if forgets else UNKNOWN
-    if any(other.shape[2:] != shape[2:] for other, _ in seen):
-        one = all(n == 1 for other, _ in seen for n in other.shape[2:])
-        return whole if one and name == "sum_to" else UNKNOWN
-    same = node.primitive.kind == "elementwise" or node.primitive.family in _POINTWISE
-    same = same or name in ("astype", "to_device", "identity")
-    return merged if same and len(shape) > 2 else UNKNOWN
+        return whole if forgets and name in _FORGETTING else UNKNOWN
+    along = node.attributes.get("axis", 1)
+    if len(shape) <= 2 or (isinstance(along, int) and along % len(shape) > 1):
+        return UNKNOWN
+    even = node.primitive.kind == "elementwise" or node.primitive.family in _POINTWISE
+    return merged if even or name in _EVEN else UNKNOWN
 
 
 _POINTWISE = ("normalisation", "activation", "elementwise")
-_MIXING = ("matmul", "linear", "einsum", "cumsum", "cumprod", "linear_recurrence")
+_EVEN = ("reshape", "astype", "to_device", "sum", "mean", "max", "logsumexp", "norm")
+_FORGETTING = ("reshape", "sum", "mean", "max", "logsumexp", "norm", "mse_loss", "bce_with_logits")
 
 
 def _window(node: TapeNode, field: Field) -> Field:
     kernel, spec = window_of(node)
-    if field is None:
+    if field is None or not len(kernel) == len(field.size) == len(node.shape) - 2:
         return UNKNOWN
     axes = zip(kernel, spec.dilation, spec.padding, field.jump, strict=True)
     reach = [((k - 1) * d * jump, before * jump) for k, d, (before, _), jump in axes]

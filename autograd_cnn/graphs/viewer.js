@@ -1,83 +1,71 @@
 "use strict";
 (() => {
-  const data = JSON.parse(document.getElementById("graph").textContent);
   const $ = (id) => document.getElementById(id);
-  const svg = document.querySelector("#canvas svg");
-  const calm = matchMedia("(prefers-reduced-motion: reduce)");
-  const MARGIN = 14, GAP = 27, RAIL = 9, BOX = 9;
+  const data = JSON.parse($("graph").textContent), canvas = $("canvas"), svg = canvas.querySelector("svg");
   const escape = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
-  const shape = (sizes) => sizes.length ? sizes.join("×") : "scalar";
-  const plural = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
-  const short = (n) => {
-    if (n !== 0 && Math.abs(n) < 0.01) return n.toExponential(1).replace("-", "−");
-    const unit = n >= 1e12 ? [1e12, "T"] : n >= 1e9 ? [1e9, "G"] : n >= 1e6 ? [1e6, "M"] : n >= 1e3 ? [1e3, "k"] : [1, ""];
-    return Number((n / unit[0]).toPrecision(3)) + unit[1];
-  };
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  const GAP = 27, RAIL = 9, BOX = 9, MARGIN = 14;
 
-  // the graph
+  // the cards are drawn already: here they are found, moved, coloured and hidden
 
-  const byId = new Map(data.nodes.map((node) => [node.id, node]));
-  const members = data.modules.map(() => []);
+  const cards = new Map(), collapsed = new Set(data.collapsed);
+  for (const g of svg.querySelectorAll("g[id]")) {
+    const [frame, head] = g.querySelectorAll("rect");
+    const [x, y, w, h] = ["x", "y", "width", "height"].map((name) => +frame.getAttribute(name));
+    const inks = [...g.querySelectorAll("text")].filter((text) => +text.getAttribute("y") < y + 19)
+      .flatMap((text) => [text, ...text.children]).map((text) => [text, text.getAttribute("fill")]);
+    cards.set(g.id, { g, x, y, w, h, head, inks, fill: head && head.getAttribute("fill") });
+    const back = "bq".includes(g.id[0]), item = data.items[g.id.replace("b", "n").replace("q", "m")];
+    for (const [name, value] of [["class", "card"], ["role", "button"], ["tabindex", -1], ["data-key", g.id],
+      ["aria-label", (back ? "gradient of " : "") + item.label]]) g.setAttribute(name, value);
+  }
+  const ladder = [...cards.keys()].some((key) => key[0] === "b");
   const around = (module) => {
     const chain = [];
     for (; module != null; module = data.modules[module].parent) chain.unshift(module);
     return chain;
   };
-  for (const node of data.nodes) for (const m of around(node.module)) members[m].push(node);
-  const path = (module) => around(module).map((m) => data.modules[m].name).join(".");
-  const title = (row) => row.module == null ? row.node.name : data.modules[row.module].name;
+  const layer = () => document.createElementNS("http://www.w3.org/2000/svg", "g");
+  const world = layer(), under = layer(), over = layer();
+  let backward = ladder, rows = [], edges = [], place, steps = [], size = [1, 1];
+  let selected = null, step = null, timer = 0, hits = [], hit = -1, camera = { x: 0, y: 0, k: 1 };
+  const rowOf = (key) => key && rows.find((row) => row.key === key || row.backKey === key);
+  const both = (row) => [row.card, row.back].filter(Boolean);
 
-  const cards = new Map();
-  for (const g of svg.querySelectorAll("g[id]")) {
-    const [x, y, w, h] = ["x", "y", "width", "height"].map((k) => +g.querySelector("rect").getAttribute(k));
-    const rect = g.querySelectorAll("rect")[1];
-    const inks = [...g.querySelectorAll("text")].filter((t) => +t.getAttribute("y") < y + 19);
-    cards.set(g.id, { g, x, y, w, h, rect, inks, fill: rect && rect.getAttribute("fill") });
-    g.classList.add("card");
-    g.setAttribute("role", "button");
-    g.setAttribute("tabindex", -1);
-    g.dataset.key = g.id;
-  }
-  const ladder = cards.has("b" + data.nodes[data.nodes.length - 1].id);
-  const collapsed = new Set(data.collapsed);
-  let showBackward = ladder, rows = [], edges = [], place = new Map(), selected = null, step = null, timer = 0;
-
-  // layout: one visible node a row, tensors that skip rows on rails, as in the static picture
+  // layout: one node a row, tensors that skip rows on rails, as in the static picture
 
   function arrange() {
     const found = new Map();
     for (const node of data.nodes) {
-      const whole = around(node.module).find((m) => collapsed.has(m) && cards.has("m" + m));
-      const key = whole === undefined ? "n" + node.id : "m" + whole;
-      if (!found.has(key)) found.set(key, { key, module: whole, members: [] });
-      const row = found.get(key);
-      row.members.push(node);
-      row.node = node;
+      const chain = around(node.module), module = chain.find((m) => collapsed.has(m) && cards.has("m" + m));
+      const key = module === undefined ? "n" + node.id : "m" + module;
+      const row = found.get(key) ?? { key, module, ids: [], inside: module === undefined ? chain : chain.slice(0, chain.indexOf(module)) };
+      row.last = node.id;
+      row.ids.push(node.id);
+      found.set(key, row);
     }
-    rows = [...found.values()].sort((a, b) => a.node.id - b.node.id);
-    place = new Map();
-    rows.forEach((row, i) => {
+    rows = [...found.values()].sort((a, b) => a.last - b.last);
+    place = new Map(rows.flatMap((row, i) => row.ids.map((id) => [id, i])));
+    for (const row of rows) {
+      row.item = data.items[row.key];
       row.card = cards.get(row.key);
-      row.back = showBackward ? cards.get(row.key.replace("n", "b").replace("m", "q")) : undefined;
-      row.members.forEach((node) => place.set(node.id, i));
-    });
+      row.backKey = row.key.replace("n", "b").replace("m", "q");
+      row.back = backward ? cards.get(row.backKey) : undefined;
+    }
     const merged = new Map();
-    for (const edge of data.edges) {
-      const i = place.get(edge.source), j = place.get(edge.target);
-      if (i === j) continue;
-      const known = merged.get(i + "," + j);
-      if (known) { known.count += edge.count; known.returns ||= edge.differentiable; continue; }
-      merged.set(i + "," + j, { i, j, count: edge.count, returns: edge.differentiable, bytes: edge.nbytes, shape: shape(edge.shape) });
+    for (const [source, target, shape, bytes, returns, count] of data.edges) {
+      const i = place.get(source), j = place.get(target), known = merged.get(i + "," + j);
+      if (known) { known.count += count; known.returns ||= returns; }
+      else if (i !== j) merged.set(i + "," + j, { i, j, shape, bytes, count, returns });
     }
     edges = [...merged.values()];
     for (const edge of edges) edge.returns &&= !!(rows[edge.i].back && rows[edge.j].back);
   }
-
-  function rails(spans) {
+  function rails(skips) {
     const until = new Map(), lanes = new Map();
-    for (const [i, j] of spans) until.set(i, Math.max(until.get(i) ?? j, j));
+    for (const { i, j } of skips) until.set(i, Math.max(until.get(i) ?? j, j));
     let busy = [], together = [], used = 0;
-    const settle = () => { for (const [k, lane] of together) lanes.set(k, used - 1 - lane); };
+    const settle = () => together.forEach(([i, lane]) => lanes.set(i, used - 1 - lane));
     for (const i of [...until.keys()].sort((a, b) => a - b)) {
       busy = busy.filter(([end]) => end > i);
       if (!busy.length) { settle(); together = []; used = 0; }
@@ -88,447 +76,315 @@
       together.push([i, lane]);
     }
     settle();
+    lanes.space = lanes.size ? 12 + RAIL * (1 + Math.max(...lanes.values())) : 0;
     return lanes;
   }
-
   function boxes() {
     const found = new Map();
-    rows.forEach((row, i) => {
-      for (const m of around(row.node.module)) {
-        if (m === row.module) break;
-        if (!found.has(m)) found.set(m, { module: m, first: i });
-        found.get(m).last = i;
-      }
-    });
+    rows.forEach((row, i) => row.inside.forEach((m) => found.set(m, { m, first: found.get(m)?.first ?? i, last: i })));
     const open = [...found.values()].filter((box) => box.first < box.last);
-    const boxed = new Set(open.map((box) => box.module));
-    for (const box of open) {
-      box.level = around(box.module).filter((m) => boxed.has(m)).length - 1;
-      box.lines = data.modules[box.module].caption;
-    }
+    for (const box of open) box.level = around(box.m).filter((m) => open.some((other) => other.m === m)).length - 1;
     return open;
   }
-
-  const layer = (name) => {
-    const g = document.createElementNS("http://www.w3.org/2000/svg", "g");
-    g.id = name;
-    return g;
+  const near = (from, to) => {
+    const length = Math.hypot(to[0] - from[0], to[1] - from[1]) || 1, share = Math.min(0.5, 6 / length);
+    return from.map((v, axis) => v + (to[axis] - v) * share);
   };
-  const world = layer("world"), under = layer("under"), over = layer("over");
-  const pathThrough = (points) => {
-    let d = `M${points[0]}`;
-    for (let k = 1; k < points.length - 1; k++) {
-      const [a, b, c] = points.slice(k - 1, k + 2);
-      const towards = (p, q) => {
-        const length = Math.abs(q[0] - p[0]) + Math.abs(q[1] - p[1]) || 1, share = Math.min(0.5, 6 / length);
-        return [p[0] + (q[0] - p[0]) * share, p[1] + (q[1] - p[1]) * share];
-      };
-      d += `L${towards(b, a)}Q${b} ${towards(b, c)}`;
-    }
-    return d + `L${points[points.length - 1]}`;
-  };
-  const width = (bytes) => (0.6 + 0.28 * Math.max(0, Math.log2(Math.max(bytes, 1) / 256))).toFixed(2);
-  const label = (x, y, text, kind = "", anchor = "start") =>
-    `<text x="${x}" y="${y + 3}" text-anchor="${anchor}" class="label ${kind}">${escape(text)}</text>`;
-  const line = (points, kind, bytes, ends = "") =>
-    `<path d="${pathThrough(points)}" class="${kind}" stroke-width="${width(bytes)}" ${ends}/>`;
+  function line(points, kind, bytes, ends = "") {
+    const bends = points.slice(1, -1).map((b, k) => `L${near(b, points[k])}Q${b} ${near(b, points[k + 2])}`);
+    const width = 0.6 + 0.28 * Math.max(0, Math.log2(Math.max(bytes, 1) / 256));
+    return `<path d="M${points[0]}${bends.join("")}L${points.at(-1)}" class="edge ${kind}" stroke-width="${width.toFixed(2)}" ${ends}/>`;
+  }
+  const label = (x, y, text, kind = "", anchor = "start", more = "") =>
+    `<text x="${x}" y="${y + 3}" text-anchor="${anchor}" class="label ${kind}" ${more}>${escape(text)}</text>`;
 
   function draw() {
     arrange();
-    const open = boxes(), gutters = [], arrivals = new Map();
-    for (const box of open) gutters[box.level] = Math.max(gutters[box.level] ?? 40, data.modules[box.module].width + 16);
-    const gutter = gutters.reduce((a, b) => a + b, 0);
-    const skips = edges.filter((e) => e.j !== e.i + 1);
-    const left = rails(skips.map((e) => [e.i, e.j])), right = rails(skips.filter((e) => e.returns).map((e) => [e.i, e.j]));
-    const columnLeft = MARGIN + gutter + (left.size ? 12 + RAIL * (1 + Math.max(...left.values())) : 0) + BOX;
-    const column = Math.max(...rows.map((row) => row.card.w)), middle = columnLeft + column / 2;
-    const kept = (row) => row.node.kept && row.module == null && row.back ? "kept: " + row.node.kept.join(", ") : "";
-    const rungWidth = Math.max(70, ...rows.map((row) => kept(row).length * 4.6)) + 24;
-    const boxRight = columnLeft + column + BOX + 6 * Math.max(0, gutters.length - 1);
-    const backLeft = boxRight + rungWidth;
-    const backColumn = Math.max(60, ...rows.map((row) => row.back ? row.back.w : 0)), backMiddle = backLeft + backColumn / 2;
-    let y = MARGIN + (showBackward ? 34 : 8);
+    const open = boxes(), gutters = [0], skips = edges.filter((e) => e.j !== e.i + 1);
+    for (const { level, m } of open) gutters[level] = Math.max(gutters[level] ?? 0, data.modules[m].width + 18);
+    const before = (level) => gutters.slice(0, level).reduce((a, b) => a + b, MARGIN);
+    const left = rails(skips), right = rails(skips.filter((e) => e.returns)), kept = (row) => row.back && row.item.kept;
+    const column = Math.max(...rows.map((row) => row.card.w)), middle = before(99) + (left.space || 0) + BOX + column / 2;
+    const edgeOfBoxes = middle + column / 2 + (open.length ? BOX + 6 * gutters.length : 0);
+    const rung = Math.max(70, ...rows.map((row) => (kept(row) || "").length * 4.7)) + 24;
+    const backColumn = Math.max(60, ...rows.map((row) => row.back?.w ?? 0)), backMiddle = edgeOfBoxes + rung + backColumn / 2;
+    let y = MARGIN + (backward ? 34 : 8);
     rows.forEach((row, i) => {
       y += 10 * open.filter((box) => box.first === i).length;
       row.top = y;
-      row.height = Math.max(row.card.h, row.back ? row.back.h : 0);
-      y += row.height;
-      for (const box of open.filter((b) => b.last === i)) {
-        y = Math.max(y, rows[box.first].top + 13 * box.lines.length + 8) + 10;
-      }
+      row.height = Math.max(...both(row).map((card) => card.h));
+      row.bottom = y += row.height;
+      for (const box of open.filter((other) => other.last === i)) y = Math.max(y, rows[box.first].top + 13 * data.modules[box.m].caption.length) + 10;
       y += GAP;
+      for (const card of both(row)) {
+        card.middle = card === row.card ? middle : backMiddle;
+        card.g.setAttribute("transform", `translate(${card.middle - card.w / 2 - card.x},${row.top - card.y})`);
+      }
     });
-    const enter = (j, side) => {
-      const n = arrivals.get(j + side) ?? 0;
-      arrivals.set(j + side, n + 1);
-      return rows[j].top + Math.min(5 + 6.5 * n, rows[j].height - 7);
-    };
-    const back = [], fore = [], marks = [];
-    for (const box of open) {
-      const above = open.filter((b) => b.first === box.first && b.level > box.level).length;
-      const below = open.filter((b) => b.last === box.last && b.level > box.level).length;
-      const x = MARGIN + gutters.slice(0, box.level).reduce((a, b) => a + b, 0), top = rows[box.first].top - BOX - 8 * above;
-      const end = Math.max(rows[box.last].top + rows[box.last].height + BOX, rows[box.first].top + 13 * box.lines.length) + 8 * below;
-      const name = escape(data.modules[box.module].name);
-      back.push(`<g class="module" data-module="${box.module}" role="button" tabindex="-1" aria-expanded="true" aria-label="Collapse ${name}">` +
-        `<rect x="${x}" y="${top}" width="${boxRight - 6 * box.level - x}" height="${end - top}" rx="8"/>` +
-        box.lines.map((text, k) => `<text x="${x + 8}" y="${rows[box.first].top + 6 + 13 * k}" class="${k ? "label" : "name"}">${k ? "" : "▾ "}${escape(text)}</text>`).join("") + "</g>");
+    const back = [], marks = [], arrivals = {};
+    const arrive = (row, side) => row.top + Math.min(5 + 6.5 * (arrivals[row.key + side] = (arrivals[row.key + side] ?? -1) + 1), row.height - 7);
+    for (const { m, level, first, last } of open) {
+      const nested = (end) => open.filter((box) => box[end] === { first, last }[end] && box.level > level).length;
+      const { caption, name } = data.modules[m], x = before(level), top = rows[first].top - BOX - 8 * nested("first");
+      const end = Math.max(rows[last].bottom + BOX, rows[first].top + 13 * caption.length) + 8 * nested("last");
+      back.push(`<g class="module" data-module="${m}"><title>Collapse ${escape(name)}</title><rect x="${x}" y="${top}" rx="8" width="${edgeOfBoxes - 6 * level - x}" height="${end - top}"/>`,
+        ...caption.map((text, k) => `<text x="${x + 8}" y="${rows[first].top + 7 + 13 * k}" class="${k ? "label" : "name"}">${k ? "" : "▾ "}${escape(text)}</text>`), "</g>");
     }
-    for (const edge of edges) {
-      const a = rows[edge.i], b = rows[edge.j], ends = `data-from="${edge.i}" data-to="${edge.j}"`;
-      const text = edge.shape + (edge.count > 1 ? ` (×${edge.count})` : "");
-      const next = edge.j === edge.i + 1, end = a.top + a.height;
-      if (next) {
-        fore.push(line([[middle, end], [middle, b.top]], "edge", edge.bytes, ends));
-        marks.push(label(middle + 8, (end + b.top) / 2, text));
-      } else {
-        const x = columnLeft - 12 - RAIL * left.get(edge.i), from = (columnLeft + middle - a.card.w / 2) * 0 + middle - a.card.w / 2;
-        fore.push(line([[from, end - 5], [x, end - 5], [x, enter(edge.j, "l")], [middle - b.card.w / 2, rows[edge.j].top + Math.min(5 + 6.5 * (arrivals.get(edge.j + "l") - 1), b.height - 7)]], "edge", edge.bytes, ends));
-        if (!edges.some((e) => e.i === edge.i && e.j === e.i + 1)) marks.push(label(from + 2, end + 8, text));
+    for (const { i, j, shape, bytes, count, returns } of edges) {
+      const a = rows[i], b = rows[j], ends = `data-from="${i}" data-to="${j}"`, half = (a.bottom + b.top) / 2;
+      if (j === i + 1) {
+        back.push(line([[middle, a.bottom], [middle, b.top]], "", bytes, ends));
+        marks.push(label(middle + 8, half, shape + (count > 1 ? ` (×${count})` : "")));
+        if (returns) back.push(line([[backMiddle, b.top], [backMiddle, a.bottom]], "gradient", bytes, ends));
+        if (returns) marks.push(label(backMiddle + 8, half, "grad " + shape, "gradient"));
+        continue;
       }
-      if (!edge.returns) continue;
-      if (next) {
-        fore.push(line([[backMiddle, b.top], [backMiddle, end]], "edge gradient", edge.bytes, ends));
-        marks.push(label(backMiddle + 8, (end + b.top) / 2, "grad " + edge.shape, "gradient"));
-      } else {
-        const x = backLeft + backColumn + 12 + RAIL * right.get(edge.i), leave = enter(edge.j, "r");
-        fore.push(line([[backMiddle + b.back.w / 2, leave], [x, leave], [x, end - 5], [backMiddle + a.back.w / 2, end - 5]], "edge gradient", edge.bytes, ends));
-      }
+      const x = middle - column / 2 - 12 - RAIL * left.get(i), start = middle - a.card.w / 2, out = a.bottom - 5, into = arrive(b, "in");
+      back.push(line([[start, out], [x, out], [x, into], [middle - b.card.w / 2, into]], "", bytes, ends));
+      if (!edges.some((e) => e.i === i && e.j === i + 1)) marks.push(label(start + 2, a.bottom + 8, shape));
+      const lane = backMiddle + backColumn / 2 + 12 + RAIL * right.get(i), leave = returns && arrive(b, "out");
+      if (returns) back.push(line([[backMiddle + b.back.w / 2, leave], [lane, leave], [lane, out], [backMiddle + a.back.w / 2, out]], "gradient", bytes, ends));
     }
+    const between = (edgeOfBoxes + backMiddle - backColumn / 2) / 2;
     rows.forEach((row, i) => {
-      for (const card of [row.card, row.back]) {
-        if (!card) continue;
-        const x = (card === row.card ? middle : backMiddle) - card.w / 2;
-        card.g.setAttribute("transform", `translate(${x - card.x},${row.top - card.y})`);
-      }
-      if (showBackward && !row.back) marks.push(label(backMiddle, row.top + row.height / 2, "no gradient asked for", "", "middle"));
-      if (kept(row)) {
-        const at = row.top + 13, start = middle + row.card.w / 2;
-        fore.push(`<path d="M${start},${at}H${backMiddle - row.back.w / 2}" class="rung" data-rung="${i}"/>`);
-        marks.push(`<text x="${(boxRight + backLeft) / 2}" y="${at - 4}" text-anchor="middle" class="label" data-rung="${i}">${escape(kept(row))}</text>`);
-      }
+      if (backward && !row.back) marks.push(label(backMiddle, row.top + row.height / 2, "no gradient asked for", "", "middle"));
+      if (!kept(row)) return;
+      back.push(`<path d="M${middle + row.card.w / 2},${row.top + 13}H${backMiddle - row.back.w / 2}" class="rung" data-rung="${i}"/>`);
+      marks.push(label(between, row.top + 6, kept(row), "", "middle", `data-rung="${i}"`));
     });
-    if (showBackward) {
-      fore.push(`<text x="${middle}" y="26" text-anchor="middle" class="heading">forward</text>`, `<text x="${backMiddle}" y="26" text-anchor="middle" class="heading">backward</text>`);
-      for (const id of data.outputs) {
-        const row = rows[place.get(id)], low = row.top + row.height + 16, last = row === rows[rows.length - 1];
-        if (!row.back) continue;
-        const points = last ? [[middle, low - 16], [middle, low], [backMiddle, low], [backMiddle, low - 16]]
-          : [[middle + row.card.w / 2, low - 19], [backMiddle - row.back.w / 2, low - 19]];
-        fore.push(line(points, "edge seed", 8e3));
-        marks.push(label((boxRight + backLeft) / 2, points[1][1] + (last ? -7 : 8), last ? "seed ∂L/∂L = 1" : "seed 1", "", "middle"));
-      }
+    for (const row of backward ? data.outputs.map((id) => rows[place.get(id)]).filter((row) => row.back) : []) {
+      const end = row === rows.at(-1), low = row.bottom + (end ? 16 : -3);
+      const points = end ? [[middle, row.bottom], [middle, low], [backMiddle, low], [backMiddle, row.bottom]] : [[middle + row.card.w / 2, low], [backMiddle - row.back.w / 2, low]];
+      back.push(line(points, "seed", 8e3));
+      marks.push(label(between, low + 9, end ? "seed ∂L/∂L = 1" : "seed 1", "", "middle"));
     }
-    under.innerHTML = back.join("") + fore.join("");
+    if (backward) marks.push(label(middle, 21, "forward", "heading", "middle"), label(backMiddle, 21, "backward", "heading", "middle"));
+    under.innerHTML = back.join("");
     over.innerHTML = marks.join("");
-    const shown = new Set(rows.flatMap((row) => [row.card, row.back]));
+    const shown = new Set(rows.flatMap(both));
     for (const card of cards.values()) card.g.classList.toggle("away", !shown.has(card));
-    size = [showBackward ? backLeft + backColumn + MARGIN + (right.size ? 12 + RAIL * (1 + Math.max(...right.values())) : 0) : boxRight + 90, y];
-    rowsChanged();
+    size = [backward ? backMiddle + backColumn / 2 + (right.space || 0) + MARGIN : edgeOfBoxes + 90, y];
+    steps = rows.map((row) => ({ row, key: row.key, text: row.item.forward }));
+    if (backward) steps.push(...rows.filter((row) => row.back).reverse().map((row) => ({ row, key: row.backKey, text: row.item.backward })));
+    $("step").max = steps.length;
+    select(rowOf(selected) ? selected : null);
+    search();
+    recolour();
+    go(step === null ? null : Math.min(step, steps.length), false);
   }
 
   // camera
 
-  let size = [1, 1], camera = { x: 0, y: 0, k: 1 };
-  const still = () => world.classList.remove("gliding");
-  const aim = (x, y, k, glide = false) => {
+  function aim(x, y, k = camera.k, glide = false) {
     camera = { x, y, k: Math.min(8, Math.max(0.02, k)) };
     world.classList.toggle("gliding", glide && !calm.matches);
-    world.style.transform = `translate(${camera.x}px,${camera.y}px) scale(${camera.k})`;
-  };
-  const view = () => $("canvas").getBoundingClientRect();
+    world.style.transform = `translate(${x}px,${y}px) scale(${camera.k})`;
+  }
   function fit(whole) {
-    const { width: w, height: h } = view();
-    const k = whole ? Math.min(w / size[0], h / size[1], 2) : Math.min(w / size[0], 1.35);
+    const { clientWidth: w, clientHeight: h } = canvas, k = whole ? Math.min(w / size[0], h / size[1], 2) : Math.min(w / size[0], 1.35);
     aim((w - size[0] * k) / 2, Math.max(0, whole ? (h - size[1] * k) / 2 : 0), k);
   }
-  function zoom(factor, x = view().width / 2, y = view().height / 2) {
-    const k = Math.min(8, Math.max(0.02, camera.k * factor)), f = k / camera.k;
-    aim(x - (x - camera.x) * f, y - (y - camera.y) * f, k);
+  function zoom(factor, x = canvas.clientWidth / 2, y = canvas.clientHeight / 2) {
+    const f = Math.min(8, Math.max(0.02, camera.k * factor)) / camera.k;
+    aim(x - (x - camera.x) * f, y - (y - camera.y) * f, camera.k * f);
   }
-  function reveal(row, glide = true) {
-    const { height: h } = view(), middle = camera.y + (row.top + row.height / 2) * camera.k;
-    if (middle < h * 0.2 || middle > h * 0.7) aim(camera.x, h * 0.42 - (row.top + row.height / 2) * camera.k, camera.k, glide);
+  function reveal(row) {
+    const h = canvas.clientHeight, at = (row.top + row.height / 2) * camera.k;
+    if (camera.y + at < h * 0.15 || camera.y + at > h * 0.75) aim(camera.x, h * 0.42 - at, camera.k, true);
   }
 
-  // selection, hover, search
+  // selection, neighbours, search
 
-  const rowOf = (key) => rows.find((row) => row.key === key || (row.back && row.back.g.id === key));
-  const bytes = (n) => short(n) + "B";
   function lit(key) {
-    const row = key && rowOf(key), i = rows.indexOf(row);
+    const row = rowOf(key), i = rows.indexOf(row), bright = new Set(row ? both(row) : []);
     svg.classList.toggle("hovering", !!row);
-    for (const other of rows) for (const card of [other.card, other.back]) card && card.g.classList.remove("lit");
-    for (const edge of under.querySelectorAll("[data-from]")) {
-      const near = row && (+edge.dataset.from === i || +edge.dataset.to === i);
-      edge.classList.toggle("lit", !!near);
-      if (near) for (const end of [rows[edge.dataset.from], rows[edge.dataset.to]]) for (const card of [end.card, end.back]) card && card.g.classList.add("lit");
+    for (const path of under.querySelectorAll("[data-from]")) {
+      const { from, to } = path.dataset, touches = row && (+from === i || +to === i);
+      path.classList.toggle("lit", !!touches);
+      if (touches) for (const card of [...both(rows[from]), ...both(rows[to])]) bright.add(card);
     }
-    if (row) for (const card of [row.card, row.back]) card && card.g.classList.add("lit");
+    for (const card of cards.values()) card.g.classList.toggle("lit", bright.has(card));
   }
   function focus(key) {
-    const card = cards.get(key);
-    if (!card) return;
-    for (const other of cards.values()) other.g.setAttribute("tabindex", other === card ? 0 : -1);
-    card.g.focus({ preventScroll: true });
-    reveal(rowOf(key), false);
+    if (!rowOf(key)) return;
+    for (const [other, { g }] of cards) g.setAttribute("tabindex", other === key ? 0 : -1);
+    cards.get(key).g.focus({ preventScroll: true });
+    reveal(rowOf(key));
   }
   function select(key) {
-    selected = key;
-    for (const card of cards.values()) card.g.classList.remove("selected");
-    document.body.classList.toggle("open", !!key);
-    if (!key) return;
-    const row = rowOf(key);
-    if (!row) return select(null);
-    for (const card of [row.card, row.back]) card && card.g.classList.add("selected");
-    $("details").innerHTML = row.module == null ? aboutNode(row) : aboutModule(row);
+    const row = rowOf(key), i = rows.indexOf(row);
+    selected = row ? key : null;
+    document.body.classList.toggle("open", !!row);
+    for (const card of cards.values()) card.g.classList.toggle("selected", !!row && both(row).includes(card));
+    if (!row) return;
+    const links = (here, there) => edges.filter((e) => e[here] === i).map((e) =>
+      `<button data-go="${rows[e[there]].key}">${escape(rows[e[there]].item.title)}</button> ${e.shape}`).join("<br>") || "–";
+    $("details").innerHTML = row.item.about;
+    $("details").querySelector("#reads").innerHTML = links("j", "i");
+    $("details").querySelector("#readers").innerHTML = links("i", "j");
   }
-  const link = (key, text) => `<button data-go="${key}">${escape(text)}</button>`;
-  const fact = (name, value) => value === "" || value == null ? "" : `<dt>${escape(name)}</dt><dd>${value}</dd>`;
-  const neighbours = (row, forwards) => {
-    const i = rows.indexOf(row);
-    const found = edges.filter((e) => (forwards ? e.i : e.j) === i).map((e) => [rows[forwards ? e.j : e.i], e]);
-    return found.map(([other, e]) => `${link(other.key, title(other))} <small>${e.shape}</small>`).join("<br>");
-  };
-  const parameters = (list) => !list.length ? "" : `<table><caption>Parameters</caption><tr><th>name<th>shape<th>entries<th>‖∂L/∂p‖</tr>${list.map((p) =>
-    `<tr><td>${escape(p.name)}<td>${shape(p.shape)}<td>${short(p.count)}<td>${p.trainable === false ? "statistic" : p.gradient == null ? "–" : escape(typeof p.gradient === "number" ? short(p.gradient) : p.gradient)}</tr>`).join("")}</table>`;
-  const measured = (row) => data.metrics.map((m) => { const v = metric(m, row); return v == null ? "" : fact(m.label, v === 0 ? "0 exactly" : m.key === "nbytes" ? bytes(v) : short(v)); }).join("");
-  function words(node) {
-    const f = data.formulas[data.operations[node.id]];
-    if (!f) return "";
-    const forward = f.forward ? `<p class="formula">y = ${escape(f.forward)}</p>` : "";
-    const gradients = f.gradients.map(([x, text, plain]) => `<p class="formula">∂L/∂${escape(x)} = ${escape(text)}</p>${plain ? `<p>${escape(plain)}</p>` : ""}`).join("");
-    return `<h3>What it computes</h3>${forward}<p>${escape(f.about)}</p>` +
-      (gradients ? `<h3>Its gradient</h3><p>g is ∂L/∂y, what comes back from the readers.</p>${gradients}` : "");
-  }
-  function aboutNode(row) {
-    const n = row.node;
-    const other = data.extras.map((name) => fact(name.replace(/_/g, " "), n[name] == null ? "" : escape(typeof n[name] === "object" ? JSON.stringify(n[name]) : n[name]))).join("");
-    return `<h2>${escape(n.name)}</h2><p class="path">${escape(path(n.module) || "outside any module")}</p><dl>` +
-      fact("output", `${shape(n.shape)} ${escape(n.dtype)}`) + fact("attributes", escape(n.attributes ?? "")) +
-      fact("reads", neighbours(row, false)) + fact("read by", neighbours(row, true)) +
-      fact("kept", n.kept ? escape(n.kept.join(", ")) + " for the backward pass" : "") + measured(row) +
-      fact("source", n.source ? `<code>${escape(n.source)}</code>` : "") + other + `</dl>${parameters(n.parameters ?? [])}${words(n)}`;
-  }
-  function aboutModule(row) {
-    const m = data.modules[row.module], unique = new Map();
-    for (const n of row.members) for (const p of n.parameters ?? []) unique.set(p.key, { ...p, name: [...around(n.module).slice(around(row.module).length).map((k) => data.modules[k].name), p.name].join(".") });
-    return `<h2>${escape(m.name)}</h2><p class="path">${escape(m.kind)} · ${escape(path(row.module))}</p>` +
-      `<p><button data-expand="${row.module}">Expand (e)</button></p><dl>` + fact("output", shape(row.node.shape)) +
-      fact("reads", neighbours(row, false)) + fact("read by", neighbours(row, true)) + measured(row) +
-      fact("operations", escape(row.members.map((n) => n.name).join(" → "))) + `</dl>${parameters([...unique.values()])}`;
-  }
-  const haystack = (node) => [node.name, path(node.module), node.attributes, node.source, shape(node.shape), node.family,
-    ...(node.parameters ?? []).map((p) => p.name), ...around(node.module).map((m) => data.modules[m].kind)].join(" ").toLowerCase();
-  let hits = [], hit = -1;
   function search() {
     const wanted = $("search").value.trim().toLowerCase();
-    hits = wanted ? data.nodes.filter((node) => haystack(node).includes(wanted)) : [];
+    hits = wanted ? data.nodes.filter((node) => data.items["n" + node.id].words.includes(wanted)) : [];
     hit = -1;
     svg.classList.toggle("searching", !!wanted);
-    const found = new Set(hits.map((node) => place.get(node.id)));
-    rows.forEach((row, i) => { for (const card of [row.card, row.back]) card && card.g.classList.toggle("hit", found.has(i)); });
-    $("found").textContent = wanted ? plural(hits.length, "hit") : "";
+    const found = new Set(hits.flatMap((node) => both(rows[place.get(node.id)])));
+    for (const card of cards.values()) card.g.classList.toggle("hit", found.has(card));
+    $("found").textContent = wanted ? hits.length + (hits.length === 1 ? " hit" : " hits") : "";
   }
   function nextHit(by) {
     if (!hits.length) return;
-    hit = (hit + by + hits.length) % hits.length;
-    const node = hits[hit];
-    for (const m of around(node.module)) collapsed.delete(m);
-    draw();
-    $("found").textContent = `${hit + 1} of ${hits.length}`;
-    select("n" + node.id);
-    reveal(rowOf("n" + node.id));
+    const all = hits, at = (hit + by + all.length) % all.length, chain = around(all[at].module).filter((m) => collapsed.delete(m));
+    if (chain.length) draw();
+    hit = at;
+    $("found").textContent = `${hit + 1} of ${all.length}`;
+    select("n" + all[at].id);
+    reveal(rowOf(selected));
   }
 
-  // modules, colours
+  // modules and colours
 
   function collapse(module, yes) {
-    const anchor = rows.find((row) => around(row.node.module).includes(module));
-    const before = anchor && anchor.top;
+    const first = () => rows.find((row) => row.ids.some((id) => around(data.nodes.find((n) => n.id === id).module).includes(module)));
+    const old = first().top;
     if (yes) collapsed.add(module); else collapsed.delete(module);
     draw();
-    const after = rows.find((row) => around(row.node.module).includes(module));
-    if (anchor && after) aim(camera.x, camera.y + (before - after.top) * camera.k, camera.k);
-    focus(after.key);
+    aim(camera.x, camera.y + (old - first().top) * camera.k);
+    focus(first().key);
   }
-  function collapseAll(depth) {
+  function collapseAll(yes) {
     collapsed.clear();
-    data.modules.forEach((m, i) => { if (around(i).length >= depth) collapsed.add(i); });
+    if (yes) data.modules.forEach((_, m) => collapsed.add(m));
     draw();
     fit(false);
   }
-  function metric(m, row) {
-    if (!m.additive) return m.values[data.nodes.indexOf(row.node)];
-    const values = row.members.map((node) => m.values[data.nodes.indexOf(node)]).filter((v) => v != null);
-    return values.length ? values.reduce((a, b) => a + b, 0) : null;
-  }
   function recolour() {
-    const m = data.metrics.find((candidate) => candidate.key === $("colour").value);
-    const values = m ? rows.map((row) => metric(m, row)) : [];
-    const positive = values.filter((v) => v > 0), low = Math.min(...positive), high = Math.max(...positive);
-    rows.forEach((row, i) => {
-      const { rect, inks, fill } = row.card, v = values[i];
-      if (!rect) return;
-      const share = high > low ? Math.log(v / low) / Math.log(high / low) : 0;
+    const m = data.metrics.findIndex(({ key }) => key === $("colour").value), values = rows.map((row) => row.item.values[m] ?? null);
+    const some = values.filter((v) => v > 0), low = Math.min(...some), high = Math.max(...some);
+    rows.forEach(({ card }, i) => {
+      const v = values[i], share = high > low ? Math.log(v / low) / Math.log(high / low) : 0;
       const at = Math.min(data.heat.length - 1, Math.floor(share * data.heat.length));
-      const heat = !m ? fill : v > 0 ? data.heat[at] : v === 0 ? "#FFFFFF" : "#888888";
-      rect.setAttribute("fill", heat);
-      for (const text of inks) for (const t of [text, ...text.children]) {
-        t.dataset.ink ??= t.getAttribute("fill");
-        t.setAttribute("fill", !m ? t.dataset.ink : v > 0 && at < 5 ? "#FFFFFF" : "#000000");
-      }
+      if (!card.head) return;
+      card.head.setAttribute("fill", m < 0 ? card.fill : v > 0 ? data.heat[at] : v === 0 ? "#FFFFFF" : "#9A9A9A");
+      for (const [text, ink] of card.inks) text.setAttribute("fill", m < 0 ? ink : v > 0 && at < 5 ? "#FFFFFF" : "#000000");
     });
-    $("scale").hidden = !m || !positive.length;
-    if (positive.length) $("range").textContent = `${short(low)} … ${short(high)}`;
+    $("scale").hidden = m < 0;
+    const short = (v) => v < 1e3 && v >= 0.1 ? +v.toPrecision(3) : v.toExponential(1).replace("-", "−").replace("+", "");
+    $("range").textContent = some.length ? `${short(low)} … ${short(high)}, log` : "nothing above 0";
   }
 
-  // the player: forward from the first row to the last, then back
+  // the player: forward from the first row to the last, then back; kept values live between
 
-  let steps = [];
-  function rowsChanged() {
-    steps = rows.map((row) => ({ row, back: false }));
-    if (showBackward) steps.push(...rows.filter((row) => row.back).reverse().map((row) => ({ row, back: true })));
-    $("step").max = steps.length;
-    if (step !== null) step = Math.min(step, steps.length);
-    if (selected) select(rowOf(selected) ? selected : null);
-    search();
-    recolour();
-    show(false);
-  }
-  function show(follow = true) {
-    const on = step !== null, at = on ? steps[step - 1] : null;
+  function go(to, follow = true) {
+    step = to === null ? null : Math.max(0, Math.min(steps.length, to));
+    const on = step !== null, now = on && steps[step - 1], order = new Map(steps.map(({ key }, k) => [key, k + 1]));
+    const mark = (thing, late, current) => {
+      thing.classList.toggle("todo", on && late);
+      thing.classList.toggle("now", on && current);
+    };
     svg.classList.toggle("playing", on);
-    const order = new Map(steps.map((s, k) => [(s.back ? s.row.back : s.row.card).g.id, k + 1]));
-    for (const [key, card] of cards) {
-      const k = order.get(key);
-      card.g.classList.toggle("todo", on && k > step);
-      card.g.classList.toggle("now", on && k === step);
-    }
-    const when = (i, back) => order.get((back ? rows[i].back : rows[i].card).g.id);
-    for (const edge of under.querySelectorAll("[data-from]")) {
-      const back = edge.classList.contains("gradient"), k = back ? when(edge.dataset.to, true) : when(edge.dataset.to, false);
-      edge.classList.toggle("todo", on && k > step);
-      edge.classList.toggle("now", on && k === step);
+    for (const [key, { g }] of cards) mark(g, order.get(key) > step, order.get(key) === step);
+    for (const path of under.querySelectorAll("[data-from]")) {
+      const row = rows[path.dataset.to], k = order.get(path.matches(".gradient") ? row.backKey : row.key);
+      mark(path, k > step, k === step);
     }
     for (const rung of svg.querySelectorAll("[data-rung]")) {
-      const made = when(rung.dataset.rung, false), used = when(rung.dataset.rung, true);
-      rung.classList.toggle("todo", on && (made > step || used < step));
-      rung.classList.toggle("now", on && (made === step || used === step));
+      const row = rows[rung.dataset.rung], made = order.get(row.key), used = order.get(row.backKey);
+      mark(rung, made > step || used < step, made === step || used === step);
     }
-    $("step").value = on ? step : 0;
-    const text = on ? (at ? story(at) : "The inputs wait.") : "Step through the forward pass" + (showBackward ? ", then the backward pass." : ".");
-    if ($("story").innerHTML !== text) $("story").innerHTML = text;
+    $("step").value = step ?? 0;
+    const text = now ? now.text : on ? "Before the first operation." : data.hint;
+    if ($("story").dataset.text !== text) $("story").innerHTML = $("story").dataset.text = text;
+    $("count").textContent = on ? `${step} / ${steps.length}` : "";
     $("step").setAttribute("aria-valuetext", $("story").textContent);
-    if (at && follow) reveal(at.row);
-  }
-  function story({ row, back }) {
-    const n = row.node, i = rows.indexOf(row), trainable = (n.parameters ?? []).filter((p) => p.trainable !== false).map((p) => p.name);
-    const count = steps.filter((s) => s.back === back), where = `<b>${back ? "Backward" : "Forward"} ${count.findIndex((s) => s.row === row) + 1}/${count.length}</b> `;
-    const f = row.module == null && data.formulas[data.operations[n.id]], name = `<b>${escape(title(row))}</b>`;
-    const sources = edges.filter((e) => e.j === i);
-    if (!back) {
-      if (n.family === "input") return `${where}${name} is given: ${shape(n.shape)}.`;
-      const taken = [...sources.map((e) => escape(title(rows[e.i]))), ...(row.module == null ? trainable.map(escape) : [])];
-      return `${where}${name} reads ${taken.join(", ")} and gives ${shape(n.shape)}.` +
-        (f && f.forward ? ` <code>y = ${escape(f.forward)}</code>` : "") + (n.kept && row.module == null && row.back ? ` Kept for later: ${escape(n.kept.join(", "))}.` : "");
-    }
-    if (n.family === "input") return `${where}∂L/∂${escape(n.name)} is complete${typeof n.gradient === "number" ? `: its norm is ${short(n.gradient)}` : ""}.`;
-    const given = [...(row.module == null ? trainable.map(escape) : []), ...sources.filter((e) => e.returns).map((e) => escape(title(rows[e.i])))];
-    const used = n.kept && row.module == null ? ` and the kept ${escape(n.kept.join(", "))}` : "";
-    return `${where}${name} turns ∂L/∂output ${shape(n.shape)}${used} into the gradient of ${given.join(", ") || "nothing"}.` +
-      (f ? f.gradients.slice(0, 2).map(([x, text]) => ` <code>∂L/∂${escape(x)} = ${escape(text)}</code>`).join("") : "");
-  }
-  function go(to) {
-    step = to === null ? null : Math.max(0, Math.min(steps.length, to));
-    show();
+    if (now && follow) reveal(now.row);
   }
   function play(on = !timer) {
     clearInterval(timer);
     timer = 0;
-    if (on) {
-      if (step === null || step >= steps.length) go(0);
-      timer = setInterval(() => step < steps.length ? go(step + 1) : play(false), +$("pace").value);
-    }
-    $("play").textContent = timer ? "❚❚" : "▶";
-    $("play").setAttribute("aria-label", timer ? "Pause" : "Play");
-    $("play").setAttribute("aria-pressed", !!timer);
+    if (on && (step ?? steps.length) >= steps.length) go(0);
+    if (on) timer = setInterval(() => step < steps.length ? go(step + 1) : play(false), +$("pace").value);
+    $("play").textContent = on ? "❚❚" : "▶";
+    $("play").setAttribute("aria-label", on ? "Pause" : "Play");
   }
 
   // events
 
-  const keyAt = (event) => event.target.closest && event.target.closest("[data-key]")?.dataset.key;
+  const keyAt = (event) => event.target.closest?.("[data-key]")?.dataset.key;
   let drag = null;
-  const canvas = $("canvas");
-  canvas.addEventListener("pointerdown", (event) => { if (event.button === 0) drag = { x: event.clientX, y: event.clientY, moved: false }; });
-  addEventListener("pointermove", (event) => {
-    if (!drag || !event.buttons) return;
-    if (!drag.moved && Math.hypot(event.clientX - drag.x, event.clientY - drag.y) < 4) return;
-    aim(camera.x + event.clientX - drag.x, camera.y + event.clientY - drag.y, camera.k);
-    drag = { x: event.clientX, y: event.clientY, moved: true };
+  canvas.addEventListener("pointerdown", ({ button, clientX: x, clientY: y }) => { drag = button ? null : { x, y, moved: false }; });
+  addEventListener("pointermove", ({ buttons, clientX: x, clientY: y }) => {
+    if (!drag || !buttons || (!drag.moved && Math.hypot(x - drag.x, y - drag.y) < 4)) return;
+    aim(camera.x + x - drag.x, camera.y + y - drag.y);
+    drag = { x, y, moved: true };
   });
   canvas.addEventListener("click", (event) => {
-    if (drag && drag.moved) return;
+    if (drag?.moved) return;
     const key = keyAt(event), module = event.target.closest("text") && event.target.closest("[data-module]");
-    if (key) { focus(key); select(key); } else if (module) collapse(+module.dataset.module, true); else select(null);
+    select(key ?? null);
+    if (key) focus(key);
+    if (module) collapse(+module.dataset.module, true);
   });
-  canvas.addEventListener("dblclick", (event) => { const row = rowOf(keyAt(event)); if (row && row.module != null) collapse(row.module, false); });
+  canvas.addEventListener("dblclick", (event) => {
+    const module = rowOf(keyAt(event))?.module;
+    if (module !== undefined) collapse(module, false);
+  });
   canvas.addEventListener("pointerover", (event) => lit(keyAt(event)));
   canvas.addEventListener("pointerleave", () => lit(null));
   svg.addEventListener("focusin", (event) => lit(keyAt(event)));
   svg.addEventListener("focusout", () => lit(null));
   canvas.addEventListener("wheel", (event) => {
     event.preventDefault();
-    const at = view();
+    const at = canvas.getBoundingClientRect();
     if (event.ctrlKey || event.metaKey) zoom(Math.exp(-event.deltaY / 300), event.clientX - at.left, event.clientY - at.top);
-    else aim(camera.x - event.deltaX, camera.y - event.deltaY, camera.k);
+    else aim(camera.x - event.deltaX, camera.y - event.deltaY);
   }, { passive: false });
-  $("details").addEventListener("click", (event) => {
-    const { go: to, expand } = event.target.dataset;
-    if (to) { select(to); focus(to); }
-    if (expand) collapse(+expand, false);
+  $("details").addEventListener("click", ({ target: { dataset } }) => {
+    if (dataset.go) { select(dataset.go); focus(dataset.go); }
+    if (dataset.expand) collapse(+dataset.expand, false);
   });
   $("search").addEventListener("input", search);
   $("colour").addEventListener("change", recolour);
-  $("pace").addEventListener("change", () => { if (timer) { play(false); play(true); } });
+  $("pace").addEventListener("change", () => timer && play(true));
   $("step").addEventListener("input", () => { play(false); go(+$("step").value); });
-  const themes = ["auto", "light", "dark"];
   const actions = {
-    play: () => play(), first: () => go(0), back: () => go((step ?? 0) - 1), next: () => go((step ?? 0) + 1), last: () => go(steps.length),
+    play: () => play(), back: () => go((step ?? 0) - 1), next: () => go((step ?? 0) + 1),
     fit: () => fit(true), wide: () => fit(false), closer: () => zoom(1.25), farther: () => zoom(0.8),
-    collapse: () => collapseAll(1), expand: () => collapseAll(Infinity), close: () => select(null), help: () => $("keys").showModal(),
-    backward: () => { showBackward = ladder && !showBackward; $("backward").setAttribute("aria-pressed", showBackward); draw(); fit(false); },
+    collapse: () => collapseAll(true), expand: () => collapseAll(false), close: () => select(null), help: () => $("keys").showModal(),
+    backward: () => { backward = ladder && !backward; $("backward").setAttribute("aria-pressed", backward); draw(); fit(false); },
     theme: () => {
-      const now = themes[(themes.indexOf(document.documentElement.dataset.theme) + 1) % 3];
-      document.documentElement.dataset.theme = now;
-      $("theme").textContent = "Theme: " + now;
+      const themes = ["auto", "light", "dark"], root = document.documentElement.dataset;
+      root.theme = themes[(themes.indexOf(root.theme) + 1) % 3];
+      $("theme").textContent = "Theme: " + root.theme;
     },
   };
-  for (const [name, action] of Object.entries(actions)) $(name)?.addEventListener("click", action);
-  const keys = { p: "play", ".": "next", ",": "back", "0": "fit", "1": "wide", "+": "closer", "=": "closer", "-": "farther", C: "collapse", E: "expand", b: "backward", t: "theme", "?": "help" };
+  for (const [name, action] of Object.entries(actions)) $(name).addEventListener("click", action);
+  const keys = { p: "play", ".": "next", ",": "back", 0: "fit", 1: "wide", "+": "closer", "=": "closer", "-": "farther", C: "collapse", E: "expand", b: "backward", t: "theme", "?": "help" };
   function move(by) {
-    const key = document.activeElement.dataset?.key ?? selected, row = key && rowOf(key), i = rows.indexOf(row);
-    const next = rows[Math.max(0, Math.min(rows.length - 1, i < 0 ? 0 : i + by))];
-    focus(key && row && key !== row.key && next.back ? next.back.g.id : next.key);
+    const key = document.activeElement.dataset?.key ?? selected, i = rows.indexOf(rowOf(key)), mirrored = key && "bq".includes(key[0]);
+    const row = rows[i < 0 ? 0 : Math.max(0, Math.min(rows.length - 1, i + by))];
+    focus(mirrored && row.back ? row.backKey : row.key);
+  }
+  function leave(typing, key) {
+    if (typing) { $("search").value = ""; search(); focus(rows[0].key); }
+    else if (selected) { select(null); focus(key); }
+    else { play(false); go(null); }
   }
   addEventListener("keydown", (event) => {
-    const typing = event.target.matches("input[type=search], select"), key = document.activeElement.dataset?.key;
-    const row = key && rowOf(key);
-    if (event.key === "Escape" && !$("keys").open) {
-      if (typing) { $("search").value = ""; search(); }
-      else if (selected) { select(null); if (row) focus(key); } else { play(false); go(null); }
-      if (typing) focus((rows[0] || {}).key);
-      return;
-    }
-    if (event.target === $("search") && event.key === "Enter") { nextHit(event.shiftKey ? -1 : 1); event.preventDefault(); return; }
-    if (typing || event.target === $("step") || event.ctrlKey || event.metaKey || event.altKey || $("keys").open) return;
-    const inside = row && (row.module ?? around(row.node.module).filter((m) => cards.has("m" + m)).pop());
-    const moves = { ArrowDown: () => move(1), ArrowUp: () => move(-1), Home: () => move(-1e9), End: () => move(1e9),
-      ArrowRight: () => row && row.back && focus(row.back.g.id), ArrowLeft: () => row && focus(row.key),
-      c: () => inside != null && collapse(inside, true), e: () => row && row.module != null && collapse(row.module, false),
-      "/": () => $("search").focus() };
-    if (row && (event.key === "Enter" || event.key === " ")) select(key);
-    else if (moves[event.key]) moves[event.key]();
+    const typing = event.target.matches("#search, select, #step"), key = document.activeElement.dataset?.key, row = rowOf(key);
+    if ($("keys").open || event.ctrlKey || event.metaKey || event.altKey) return;
+    const inner = row && (row.module ?? row.inside.filter((m) => cards.has("m" + m)).at(-1));
+    const local = {
+      ArrowDown: () => move(1), ArrowUp: () => move(-1), Home: () => move(-1e9), End: () => move(1e9),
+      ArrowRight: () => row?.back && focus(row.backKey), ArrowLeft: () => row && focus(row.key),
+      c: () => inner !== undefined && collapse(inner, true), e: () => row?.module !== undefined && collapse(row.module, false),
+      "/": () => $("search").focus(),
+    };
+    if (event.key === "Escape") leave(typing, key);
+    else if (event.target.id === "search" && event.key === "Enter") nextHit(event.shiftKey ? -1 : 1);
+    else if (typing) return;
+    else if (row && (event.key === "Enter" || event.key === " ")) select(key);
+    else if (local[event.key]) local[event.key]();
     else if (keys[event.key]) actions[keys[event.key]]();
     else return;
     event.preventDefault();
@@ -537,20 +393,15 @@
 
   // take the static picture over
 
-  for (const child of [...svg.children]) if (child.tagName !== "g" && child.tagName !== "title" && child.tagName !== "defs") child.remove();
-  svg.append(world);
-  world.append(under, ...[...cards.values()].map((card) => card.g), over);
+  for (const child of [...svg.children]) if (!/^(g|title|defs)$/.test(child.tagName)) child.remove();
   for (const name of ["width", "height", "viewBox"]) svg.removeAttribute(name);
   svg.setAttribute("role", "group");
-  for (const [key, { g }] of cards) {
-    const row = "nb".includes(key[0]) ? byId.get(+key.slice(1)) : data.modules[+key.slice(1)];
-    const what = row.kind ? `module ${row.name}, ${row.kind}` : `${row.name}, ${shape(row.shape)}${row.module == null ? "" : ", in " + path(row.module)}`;
-    g.setAttribute("aria-label", ("bq".includes(key[0]) ? "gradient of " : "") + what);
-  }
+  world.append(under, ...[...cards.values()].map(({ g }) => g), over);
+  svg.append(world);
   document.body.classList.add("live");
   $("backward").hidden = !ladder;
+  $("colour").value = data.colour;
   draw();
   cards.get(rows[0].key).g.setAttribute("tabindex", 0);
   fit(false);
-  if (data.colour) { $("colour").value = data.colour; recolour(); }
 })();

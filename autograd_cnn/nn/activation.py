@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import ops
 from . import init
-from .module import Module
+from .module import Module, Parameter
 
 
 class ReLU(Module):
@@ -150,3 +150,72 @@ class Dropout2d(Dropout):
 
     def forward(self, x: Any) -> Any:
         return ops.dropout2d(x, self.p, self.training, self.rng)
+
+
+class SiLU(Module):
+    """x·σ(x), also called swish."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+
+    def forward(self, x: Any) -> Any:
+        return ops.silu(x)
+
+
+class Mish(Module):
+    """x·tanh(ln(1 + eˣ))."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+
+    def forward(self, x: Any) -> Any:
+        return ops.mish(x)
+
+
+class Hardswish(Module):
+    """x·relu6(x + 3)/6; the derivative at −3 is 0 and at 3 is 1."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+
+    def forward(self, x: Any) -> Any:
+        return ops.hardswish(x)
+
+
+class Hardtanh(Module):
+    """x kept within [min_val, max_val]; the derivative is 0 at the ends."""
+
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
+        super().__init__()
+        self.min_val, self.max_val = min_val, max_val
+
+    def forward(self, x: Any) -> Any:
+        return ops.hardtanh(x, self.min_val, self.max_val)
+
+    def extra_repr(self) -> str:
+        return f"min_val={self.min_val}, max_val={self.max_val}"
+
+
+class ReLU6(Hardtanh):
+    """min(max(0, x), 6); the derivative at 0 and at 6 is 0."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__(0.0, 6.0)
+
+
+class PReLU(Module):
+    """x for x > 0, weight·x elsewhere, with one learned weight, or one a channel (He et al. 2015).
+
+    Do not decay the weight: it would be drawn to ReLU.
+    """
+
+    def __init__(self, num_parameters: int = 1, init: float = 0.25) -> None:
+        super().__init__()
+        self.num_parameters = num_parameters
+        self.weight = Parameter([init] * num_parameters)
+
+    def forward(self, x: Any) -> Any:
+        return ops.prelu(x, self.weight)
+
+    def extra_repr(self) -> str:
+        return f"num_parameters={self.num_parameters}"

@@ -76,3 +76,59 @@ class BCEWithLogitsLoss(_Loss):
 
     def forward(self, x: Any, y: Any) -> Any:
         return ops.binary_cross_entropy_with_logits(x, y, self.reduction)
+
+
+class HuberLoss(_Loss):
+    """½d² where |d| ≤ delta, linear beyond; see `ag.huber_loss`."""
+
+    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
+        super().__init__(reduction)
+        self.delta = delta
+
+    def forward(self, x: Any, y: Any) -> Any:
+        return ops.huber_loss(x, y, self.reduction, self.delta)
+
+
+class SmoothL1Loss(_Loss):
+    """½d²/beta where |d| < beta, |d| − ½beta beyond; see `ag.smooth_l1_loss`."""
+
+    def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
+        super().__init__(reduction)
+        self.beta = beta
+
+    def forward(self, x: Any, y: Any) -> Any:
+        return ops.smooth_l1_loss(x, y, self.reduction, self.beta)
+
+
+class KLDivLoss(Module):
+    """The divergence of a target from a prediction given as logarithms; see `ag.kl_div`."""
+
+    def __init__(self, reduction: str = "mean", log_target: bool = False) -> None:
+        super().__init__()
+        self.reduction, self.log_target = reduction, log_target
+
+    def forward(self, x: Any, y: Any) -> Any:
+        return ops.kl_div(x, y, self.reduction, self.log_target)
+
+
+class HingeLoss(_Loss):
+    """max(0, 1 − y·x) for targets of −1 and 1; see `ag.hinge_loss`."""
+
+    def forward(self, x: Any, y: Any) -> Any:
+        return ops.hinge_loss(x, y, self.reduction)
+
+
+class MultiMarginLoss(_Loss):
+    """The hinge of several classes; see `ag.multi_margin_loss`."""
+
+    def __init__(
+        self, p: int = 1, margin: float = 1.0, weight: Any = None, reduction: str = "mean"
+    ) -> None:
+        super().__init__(reduction)
+        self.p, self.margin = p, margin
+        if weight is not None and not isinstance(weight, Tensor):
+            weight = tensor(weight)
+        self.register_buffer("weight", weight)
+
+    def forward(self, x: Any, labels: Any) -> Any:
+        return ops.multi_margin_loss(x, labels, self.p, self.margin, self.weight, self.reduction)

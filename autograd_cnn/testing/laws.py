@@ -237,17 +237,18 @@ def difference(state: State, position: int, direction: np.ndarray) -> tuple[floa
         if all(same and np.isfinite(value) for value, same in (at(step), at(-step))):
             break
         step /= 3
-    return _extrapolate(lambda t: at(t)[0], step)
+    epsilon = state.coarseness * float(np.finfo(np.float64).eps)
+    return _extrapolate(lambda t: at(t)[0], step, epsilon)
 
 
-def _extrapolate(f: Any, step: float) -> tuple[float, float]:
+def _extrapolate(f: Any, step: float, epsilon: float) -> tuple[float, float]:
     rows: list[list[float]] = []
     best, error = np.nan, np.inf
     for level in range(8):
         t = step / 2.0**level
         high, low = f(t), f(-t)
         row = [(high - low) / (2 * t)]
-        rounding = np.finfo(np.float64).eps * (abs(high) + abs(low)) / t
+        rounding = epsilon * (abs(high) + abs(low)) / t
         for k in range(1, level + 1):
             factor = 4.0**k
             row.append((factor * row[k - 1] - rows[-1][k - 1]) / (factor - 1))

@@ -219,6 +219,16 @@ def test_a_custom_primitive_in_one_line():
     assert second.tolist() == [[12.0, 0.0], [0.0, -6.0]]
 
 
+def test_a_custom_primitive_may_declare_its_kind_and_its_branches():
+    double = ag.custom_primitive("double", lambda x: 2 * x, x=lambda g: g * 2, kind="linear")
+    assert ag.jvp(double, (np.ones(2),), (np.array([1.0, 5.0]),))[1].tolist() == [2.0, 10.0]
+    hinge = ag.custom_primitive(
+        "hinge", lambda x: np.maximum(x.real, 0) + 0 * x, x=lambda g, x: g * ag.step(x),
+        branch=lambda x: x > 0,
+    )  # fmt: skip
+    assert hinge.branch(np.array([-1.0, 1.0])).tolist() == [False, True]
+
+
 def test_custom_primitives_check_their_rules_when_declared():
     with pytest.raises(RuleError, match=r"rules for \['z'\], but its inputs are \('x',\)"):
         ag.custom_primitive("bad", lambda x: x, z=lambda g: g)
