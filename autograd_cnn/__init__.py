@@ -15,7 +15,8 @@ from .anomaly import detect_anomaly
 from .engine import gradients
 from .ops import *  # noqa: F403
 from .ops import __all__ as _operations
-from .primitive import TABLE, custom_primitive, override, register_rule
+from .primitive import TABLE, custom_primitive
+from .rules import override, register_rule
 from .tape import enable_grad, no_grad, observe
 from .tensor import Tensor, tensor
 from .transforms import checkpoint, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Iterator, Mapping
-from contextlib import ContextDecorator, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import count
 from pathlib import Path
@@ -182,26 +182,8 @@ def enter(scope: Scope) -> Any:
 leave = _context.reset
 
 
-class _Recording(ContextDecorator):
-    """Sets whether operations are recorded; a context manager and a decorator, reusable."""
-
-    def __init__(self, recording: bool) -> None:
-        self.recording = recording
-        self.entered: list = []
-
-    def _recreate_cm(self) -> _Recording:
-        return type(self)(self.recording)
-
-    def __enter__(self) -> None:
-        manager = changed(recording=self.recording)
-        manager.__enter__()
-        self.entered.append(manager)
-
-    def __exit__(self, *error: Any) -> None:
-        self.entered.pop().__exit__(*error)
-
-
-def no_grad() -> _Recording:
+@contextmanager
+def no_grad() -> Iterator[None]:
     """Do not record inside the block or the decorated function.
 
     >>> import autograd_cnn as ag
@@ -210,10 +192,12 @@ def no_grad() -> _Recording:
     ...     (x * x).requires_grad
     False
     """
-    return _Recording(False)
+    with changed(recording=False):
+        yield
 
 
-def enable_grad() -> _Recording:
+@contextmanager
+def enable_grad() -> Iterator[None]:
     """Record inside the block or the decorated function, even under `no_grad`.
 
     >>> import autograd_cnn as ag
@@ -222,7 +206,8 @@ def enable_grad() -> _Recording:
     ...     (x * x).requires_grad
     True
     """
-    return _Recording(True)
+    with changed(recording=True):
+        yield
 
 
 @contextmanager

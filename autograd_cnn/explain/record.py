@@ -8,7 +8,7 @@ from typing import Any
 
 from ..engine import gradients
 from ..inspection import as_variable, check_evaluating
-from ..primitive import override
+from ..rules import override
 from ..tape import enable_grad
 from ..tensor import Tensor
 from .target import Target, check_score, score_of

@@ -91,6 +91,23 @@ def count_text(count: float) -> str:
     return ""
 
 
+def bytes_text(nbytes: float) -> str:
+    """Bytes with three digits, in units of 1024: 1536 is `1.5 KiB`."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if nbytes < 999.5 or unit == "GiB":
+            return f"{nbytes:.3g} {unit}"
+        nbytes /= 1024
+    return ""
+
+
+def time_text(seconds: float) -> str:
+    """A time with three digits: `1.25 ms`, `730 µs`."""
+    for unit, scale in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
+        if seconds * scale >= 1.0 or unit == "µs":
+            return f"{seconds * scale:.3g} {unit}"
+    return ""
+
+
 def line_width(nbytes: int) -> float:
     """The width of an edge in points: 0.6 up to 256 bytes, then 0.28 for each doubling."""
     return round(0.6 + 0.28 * max(0.0, log2(max(nbytes, 1) / 256)), 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from .model import Edge, Graph, Node, Parameter
 
@@ -86,7 +87,6 @@ def _join(graph: Graph, module: int, members: list[Node]) -> Node:
         inner = graph.path(member.module)[len(record.path) :] or (member.name,)
         for p in member.parameters:
             parameters.setdefault(p.key, replace(p, name=".".join((*inner, p.name))))
-    costs = [m.multiplications for m in members if m.multiplications is not None]
     return replace(
         last,
         name=record.name + (f" (call {record.call})" if record.call > 1 else ""),
@@ -95,8 +95,8 @@ def _join(graph: Graph, module: int, members: list[Node]) -> Node:
         parameters=tuple(parameters.values()),
         kept=(),
         module=module,
-        nbytes=sum(member.nbytes for member in members),
-        multiplications=sum(costs) if costs else None,
+        alias=False,
+        **_sums(members),
         members=tuple(member.id for member in members),
         summary=" → ".join(names[:5]) + (f" … {len(names) - 5} more" if len(names) > 5 else ""),
         fingerprint=tuple(
@@ -109,16 +109,27 @@ def _fold(run: list[Node]) -> Node:
     parameters = {p.key: p for node in run for p in node.parameters}
     shared = parameters and len(parameters) == len(run[0].parameters)
     kind = run[0].attributes
-    costs = [node.multiplications for node in run if node.multiplications is not None]
     return replace(
         run[-1],
         name=run[0].name,
         attributes=f"{kind} ×{len(run)}" if shared else f"{kind} +{len(run) - 1} more {kind}",
         parameters=tuple(parameters.values()),
-        nbytes=sum(node.nbytes for node in run),
-        multiplications=sum(costs) if costs else None,
+        **_sums(run),
         members=tuple(member for node in run for member in node.members),
     )
+
+
+def _sums(nodes: list[Node]) -> dict[str, Any]:
+    """What adds up when nodes become one."""
+    costs = [node.multiplications for node in nodes if node.multiplications is not None]
+    times = [node.seconds for node in nodes if node.seconds is not None]
+    return {
+        "nbytes": sum(node.nbytes for node in nodes),
+        "kept_bytes": sum(node.kept_bytes for node in nodes),
+        "kept_extra": sum(node.kept_extra for node in nodes),
+        "multiplications": sum(costs) if costs else None,
+        "seconds": sum(times) if times else None,
+    }
 
 
 def _contract(graph: Graph, joined: dict[int, Node]) -> Graph:

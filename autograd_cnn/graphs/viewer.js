@@ -2,9 +2,9 @@
 (() => {
   const $ = (id) => document.getElementById(id);
   const data = JSON.parse($("graph").textContent), canvas = $("canvas"), svg = canvas.querySelector("svg");
+  const clamp = (v, low, high) => Math.max(low, Math.min(high, v));
   const escape = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
-  const calm = matchMedia("(prefers-reduced-motion: reduce)");
-  const GAP = 27, RAIL = 9, BOX = 9, MARGIN = 14;
+  const GAP = 27, RAIL = 9, BOX = 9, MARGIN = 14, wide = () => canvas.clientWidth;
 
   // the cards are drawn already: here they are found, moved, coloured and hidden
 
@@ -16,8 +16,8 @@
       .flatMap((text) => [text, ...text.children]).map((text) => [text, text.getAttribute("fill")]);
     cards.set(g.id, { g, x, y, w, h, head, inks, fill: head && head.getAttribute("fill") });
     const back = "bq".includes(g.id[0]), item = data.items[g.id.replace("b", "n").replace("q", "m")];
-    for (const [name, value] of [["class", "card"], ["role", "button"], ["tabindex", -1], ["data-key", g.id],
-      ["aria-label", (back ? "gradient of " : "") + item.label]]) g.setAttribute(name, value);
+    const known = { class: "card", role: "button", tabindex: -1, "data-key": g.id, "aria-label": (back ? "gradient of " : "") + item.label };
+    for (const name in known) g.setAttribute(name, known[name]);
   }
   const ladder = [...cards.keys()].some((key) => key[0] === "b");
   const around = (module) => {
@@ -30,6 +30,7 @@
   let backward = ladder, rows = [], edges = [], place, steps = [], size = [1, 1];
   let selected = null, step = null, timer = 0, hits = [], hit = -1, camera = { x: 0, y: 0, k: 1 };
   const rowOf = (key) => key && rows.find((row) => row.key === key || row.backKey === key);
+  const mark = (kind, chosen) => cards.forEach((card) => card.g.classList.toggle(kind, chosen.has(card)));
   const both = (row) => [row.card, row.back].filter(Boolean);
 
   // layout: one node a row, tensors that skip rows on rails, as in the static picture
@@ -55,7 +56,7 @@
     const merged = new Map();
     for (const [source, target, shape, bytes, returns, count] of data.edges) {
       const i = place.get(source), j = place.get(target), known = merged.get(i + "," + j);
-      if (known) { known.count += count; known.returns ||= returns; }
+      if (known) known.count += count, known.returns ||= returns;
       else if (i !== j) merged.set(i + "," + j, { i, j, shape, bytes, count, returns });
     }
     edges = [...merged.values()];
@@ -68,7 +69,7 @@
     const settle = () => together.forEach(([i, lane]) => lanes.set(i, used - 1 - lane));
     for (const i of [...until.keys()].sort((a, b) => a - b)) {
       busy = busy.filter(([end]) => end > i);
-      if (!busy.length) { settle(); together = []; used = 0; }
+      if (!busy.length) settle(), together = [], used = 0;
       let lane = 0;
       while (busy.some(([, taken]) => taken === lane)) lane++;
       used = Math.max(used, lane + 1);
@@ -86,14 +87,14 @@
     for (const box of open) box.level = around(box.m).filter((m) => open.some((other) => other.m === m)).length - 1;
     return open;
   }
-  const near = (from, to) => {
-    const length = Math.hypot(to[0] - from[0], to[1] - from[1]) || 1, share = Math.min(0.5, 6 / length);
+  const near = (from, to, distance = 6) => {
+    const share = Math.min(0.5, distance / (Math.hypot(to[0] - from[0], to[1] - from[1]) || 1));
     return from.map((v, axis) => v + (to[axis] - v) * share);
   };
   function line(points, kind, bytes, ends = "") {
     const bends = points.slice(1, -1).map((b, k) => `L${near(b, points[k])}Q${b} ${near(b, points[k + 2])}`);
-    const width = 0.6 + 0.28 * Math.max(0, Math.log2(Math.max(bytes, 1) / 256));
-    return `<path d="M${points[0]}${bends.join("")}L${points.at(-1)}" class="edge ${kind}" stroke-width="${width.toFixed(2)}" ${ends}/>`;
+    const width = 0.6 + 0.28 * Math.max(0, Math.log2(Math.max(bytes, 1) / 256)), tip = near(points.at(-1), points.at(-2), 7);
+    return `<path d="M${points[0]}${bends.join("")}L${tip}" class="edge ${kind}" stroke-width="${width.toFixed(2)}" ${ends}/>`;
   }
   const label = (x, y, text, kind = "", anchor = "start", more = "") =>
     `<text x="${x}" y="${y + 3}" text-anchor="${anchor}" class="label ${kind}" ${more}>${escape(text)}</text>`;
@@ -161,8 +162,7 @@
     if (backward) marks.push(label(middle, 21, "forward", "heading", "middle"), label(backMiddle, 21, "backward", "heading", "middle"));
     under.innerHTML = back.join("");
     over.innerHTML = marks.join("");
-    const shown = new Set(rows.flatMap(both));
-    for (const card of cards.values()) card.g.classList.toggle("away", !shown.has(card));
+    mark("here", new Set(rows.flatMap(both)));
     size = [backward ? backMiddle + backColumn / 2 + (right.space || 0) + MARGIN : edgeOfBoxes + 90, y];
     steps = rows.map((row) => ({ row, key: row.key, text: row.item.forward }));
     if (backward) steps.push(...rows.filter((row) => row.back).reverse().map((row) => ({ row, key: row.backKey, text: row.item.backward })));
@@ -176,16 +176,16 @@
   // camera
 
   function aim(x, y, k = camera.k, glide = false) {
-    camera = { x, y, k: Math.min(8, Math.max(0.02, k)) };
-    world.classList.toggle("gliding", glide && !calm.matches);
+    camera = { x, y, k: clamp(k, 0.02, 8) };
+    world.classList.toggle("gliding", glide);
     world.style.transform = `translate(${x}px,${y}px) scale(${camera.k})`;
   }
   function fit(whole) {
-    const { clientWidth: w, clientHeight: h } = canvas, k = whole ? Math.min(w / size[0], h / size[1], 2) : Math.min(w / size[0], 1.35);
+    const w = wide(), h = canvas.clientHeight, k = whole ? Math.min(w / size[0], h / size[1], 2) : Math.min(w / size[0], 1.35);
     aim((w - size[0] * k) / 2, Math.max(0, whole ? (h - size[1] * k) / 2 : 0), k);
   }
-  function zoom(factor, x = canvas.clientWidth / 2, y = canvas.clientHeight / 2) {
-    const f = Math.min(8, Math.max(0.02, camera.k * factor)) / camera.k;
+  function zoom(factor, x = wide() / 2, y = canvas.clientHeight / 2) {
+    const f = clamp(camera.k * factor, 0.02, 8) / camera.k;
     aim(x - (x - camera.x) * f, y - (y - camera.y) * f, camera.k * f);
   }
   function reveal(row) {
@@ -196,14 +196,14 @@
   // selection, neighbours, search
 
   function lit(key) {
-    const row = rowOf(key), i = rows.indexOf(row), bright = new Set(row ? both(row) : []);
+    const row = rowOf(key), i = rows.indexOf(row), bright = new Set(row && both(row));
     svg.classList.toggle("hovering", !!row);
     for (const path of under.querySelectorAll("[data-from]")) {
-      const { from, to } = path.dataset, touches = row && (+from === i || +to === i);
-      path.classList.toggle("lit", !!touches);
-      if (touches) for (const card of [...both(rows[from]), ...both(rows[to])]) bright.add(card);
+      const { from, to } = path.dataset, touches = +from === i || +to === i;
+      path.classList.toggle("lit", touches);
+      if (touches) [...both(rows[from]), ...both(rows[to])].forEach((card) => bright.add(card));
     }
-    for (const card of cards.values()) card.g.classList.toggle("lit", bright.has(card));
+    mark("lit", bright);
   }
   function focus(key) {
     if (!rowOf(key)) return;
@@ -214,8 +214,11 @@
   function select(key) {
     const row = rowOf(key), i = rows.indexOf(row);
     selected = row ? key : null;
+    const room = wide() / size[0];
     document.body.classList.toggle("open", !!row);
-    for (const card of cards.values()) card.g.classList.toggle("selected", !!row && both(row).includes(card));
+    const k = Math.min(camera.k, wide() / size[0]);
+    if (row && camera.k <= room) aim((wide() - size[0] * k) / 2, camera.y + row.top * (camera.k - k), k);
+    mark("selected", new Set(row && both(row)));
     if (!row) return;
     const links = (here, there) => edges.filter((e) => e[here] === i).map((e) =>
       `<button data-go="${rows[e[there]].key}">${escape(rows[e[there]].item.title)}</button> ${e.shape}`).join("<br>") || "–";
@@ -228,8 +231,7 @@
     hits = wanted ? data.nodes.filter((node) => data.items["n" + node.id].words.includes(wanted)) : [];
     hit = -1;
     svg.classList.toggle("searching", !!wanted);
-    const found = new Set(hits.flatMap((node) => both(rows[place.get(node.id)])));
-    for (const card of cards.values()) card.g.classList.toggle("hit", found.has(card));
+    mark("hit", new Set(hits.flatMap((node) => both(rows[place.get(node.id)]))));
     $("found").textContent = wanted ? hits.length + (hits.length === 1 ? " hit" : " hits") : "";
   }
   function nextHit(by) {
@@ -245,7 +247,7 @@
   // modules and colours
 
   function collapse(module, yes) {
-    const first = () => rows.find((row) => row.ids.some((id) => around(data.nodes.find((n) => n.id === id).module).includes(module)));
+    const first = () => rows.find((row) => row.module === module || row.inside.includes(module));
     const old = first().top;
     if (yes) collapsed.add(module); else collapsed.delete(module);
     draw();
@@ -259,94 +261,90 @@
     fit(false);
   }
   function recolour() {
-    const m = data.metrics.findIndex(({ key }) => key === $("colour").value), values = rows.map((row) => row.item.values[m] ?? null);
+    const m = data.metrics.findIndex(({ key }) => key === $("colour").value), values = rows.map((row) => row.item.values[m]);
     const some = values.filter((v) => v > 0), low = Math.min(...some), high = Math.max(...some);
     rows.forEach(({ card }, i) => {
       const v = values[i], share = high > low ? Math.log(v / low) / Math.log(high / low) : 0;
       const at = Math.min(data.heat.length - 1, Math.floor(share * data.heat.length));
-      if (!card.head) return;
       card.head.setAttribute("fill", m < 0 ? card.fill : v > 0 ? data.heat[at] : v === 0 ? "#FFFFFF" : "#9A9A9A");
       for (const [text, ink] of card.inks) text.setAttribute("fill", m < 0 ? ink : v > 0 && at < 5 ? "#FFFFFF" : "#000000");
     });
     $("scale").hidden = m < 0;
-    const short = (v) => v < 1e3 && v >= 0.1 ? +v.toPrecision(3) : v.toExponential(1).replace("-", "−").replace("+", "");
-    $("range").textContent = some.length ? `${short(low)} … ${short(high)}, log` : "nothing above 0";
+    $("range").textContent = some.length ? `${low.toPrecision(2)} … ${high.toPrecision(2)}, log` : "nothing above 0";
   }
 
   // the player: forward from the first row to the last, then back; kept values live between
 
   function go(to, follow = true) {
-    step = to === null ? null : Math.max(0, Math.min(steps.length, to));
-    const on = step !== null, now = on && steps[step - 1], order = new Map(steps.map(({ key }, k) => [key, k + 1]));
-    const mark = (thing, late, current) => {
-      thing.classList.toggle("todo", on && late);
-      thing.classList.toggle("now", on && current);
+    step = to === null ? null : clamp(to, 0, steps.length);
+    const active = step !== null, now = active && steps[step - 1], order = new Map(steps.map(({ key }, k) => [key, k + 1]));
+    const time = (thing, late, current) => {
+      thing.classList.toggle("todo", active && late);
+      thing.classList.toggle("now", active && current);
     };
-    svg.classList.toggle("playing", on);
-    for (const [key, { g }] of cards) mark(g, order.get(key) > step, order.get(key) === step);
+    svg.classList.toggle("playing", active);
+    for (const [key, { g }] of cards) time(g, order.get(key) > step, order.get(key) === step);
     for (const path of under.querySelectorAll("[data-from]")) {
       const row = rows[path.dataset.to], k = order.get(path.matches(".gradient") ? row.backKey : row.key);
-      mark(path, k > step, k === step);
+      time(path, k > step, k === step);
     }
     for (const rung of svg.querySelectorAll("[data-rung]")) {
       const row = rows[rung.dataset.rung], made = order.get(row.key), used = order.get(row.backKey);
-      mark(rung, made > step || used < step, made === step || used === step);
+      time(rung, made > step || used < step, made === step || used === step);
     }
     $("step").value = step ?? 0;
-    const text = now ? now.text : on ? "Before the first operation." : data.hint;
-    if ($("story").dataset.text !== text) $("story").innerHTML = $("story").dataset.text = text;
-    $("count").textContent = on ? `${step} / ${steps.length}` : "";
+    $("story").innerHTML = now ? now.text : active ? "Before the first operation." : data.hint;
+    $("count").textContent = active ? `${step} / ${steps.length}` : "";
     $("step").setAttribute("aria-valuetext", $("story").textContent);
     if (now && follow) reveal(now.row);
   }
-  function play(on = !timer) {
+  function play(start = !timer) {
     clearInterval(timer);
     timer = 0;
-    if (on && (step ?? steps.length) >= steps.length) go(0);
-    if (on) timer = setInterval(() => step < steps.length ? go(step + 1) : play(false), +$("pace").value);
-    $("play").textContent = on ? "❚❚" : "▶";
-    $("play").setAttribute("aria-label", on ? "Pause" : "Play");
+    if (start && (step ?? steps.length) >= steps.length) go(0);
+    if (start) timer = setInterval(() => step < steps.length ? go(step + 1) : play(false), +$("pace").value);
+    $("play").textContent = start ? "❚❚" : "▶";
+    $("play").setAttribute("aria-label", start ? "Pause" : "Play");
   }
 
   // events
 
+  const on = (thing, name, action, options) => thing.addEventListener(name, action, options);
   const keyAt = (event) => event.target.closest?.("[data-key]")?.dataset.key;
-  let drag = null;
-  canvas.addEventListener("pointerdown", ({ button, clientX: x, clientY: y }) => { drag = button ? null : { x, y, moved: false }; });
-  addEventListener("pointermove", ({ buttons, clientX: x, clientY: y }) => {
-    if (!drag || !buttons || (!drag.moved && Math.hypot(x - drag.x, y - drag.y) < 4)) return;
-    aim(camera.x + x - drag.x, camera.y + y - drag.y);
-    drag = { x, y, moved: true };
+  let moved = 0;
+  on(canvas, "pointerdown", () => { moved = 0; });
+  on(canvas, "pointermove", ({ buttons, movementX: x, movementY: y }) => {
+    if (buttons & 1 && (moved += Math.hypot(x, y)) > 4) aim(camera.x + x, camera.y + y);
   });
-  canvas.addEventListener("click", (event) => {
-    if (drag?.moved) return;
+  on(canvas, "click", (event) => {
+    if (moved > 4) return;
     const key = keyAt(event), module = event.target.closest("text") && event.target.closest("[data-module]");
     select(key ?? null);
     if (key) focus(key);
     if (module) collapse(+module.dataset.module, true);
   });
-  canvas.addEventListener("dblclick", (event) => {
+  on(canvas, "dblclick", (event) => {
     const module = rowOf(keyAt(event))?.module;
     if (module !== undefined) collapse(module, false);
   });
-  canvas.addEventListener("pointerover", (event) => lit(keyAt(event)));
-  canvas.addEventListener("pointerleave", () => lit(null));
-  svg.addEventListener("focusin", (event) => lit(keyAt(event)));
-  svg.addEventListener("focusout", () => lit(null));
-  canvas.addEventListener("wheel", (event) => {
+  on(canvas, "pointerover", (event) => lit(keyAt(event)));
+  on(canvas, "pointerleave", () => lit(null));
+  on(svg, "focusin", (event) => lit(keyAt(event)));
+  on(svg, "focusout", () => lit(null));
+  on(canvas, "wheel", (event) => {
     event.preventDefault();
     const at = canvas.getBoundingClientRect();
     if (event.ctrlKey || event.metaKey) zoom(Math.exp(-event.deltaY / 300), event.clientX - at.left, event.clientY - at.top);
     else aim(camera.x - event.deltaX, camera.y - event.deltaY);
   }, { passive: false });
-  $("details").addEventListener("click", ({ target: { dataset } }) => {
+  on($("details"), "click", ({ target: { dataset } }) => {
     if (dataset.go) { select(dataset.go); focus(dataset.go); }
     if (dataset.expand) collapse(+dataset.expand, false);
   });
-  $("search").addEventListener("input", search);
-  $("colour").addEventListener("change", recolour);
-  $("pace").addEventListener("change", () => timer && play(true));
-  $("step").addEventListener("input", () => { play(false); go(+$("step").value); });
+  on($("search"), "input", search);
+  on($("colour"), "change", recolour);
+  on($("pace"), "change", () => timer && play(true));
+  on($("step"), "input", () => { play(false); go(+$("step").value); });
   const actions = {
     play: () => play(), back: () => go((step ?? 0) - 1), next: () => go((step ?? 0) + 1),
     fit: () => fit(true), wide: () => fit(false), closer: () => zoom(1.25), farther: () => zoom(0.8),
@@ -355,41 +353,37 @@
     theme: () => {
       const themes = ["auto", "light", "dark"], root = document.documentElement.dataset;
       root.theme = themes[(themes.indexOf(root.theme) + 1) % 3];
-      $("theme").textContent = "Theme: " + root.theme;
+      $("theme").title = `Theme: ${root.theme} (t)`;
     },
   };
-  for (const [name, action] of Object.entries(actions)) $(name).addEventListener("click", action);
+  for (const [name, action] of Object.entries(actions)) on($(name), "click", action);
   const keys = { p: "play", ".": "next", ",": "back", 0: "fit", 1: "wide", "+": "closer", "=": "closer", "-": "farther", C: "collapse", E: "expand", b: "backward", t: "theme", "?": "help" };
   function move(by) {
     const key = document.activeElement.dataset?.key ?? selected, i = rows.indexOf(rowOf(key)), mirrored = key && "bq".includes(key[0]);
-    const row = rows[i < 0 ? 0 : Math.max(0, Math.min(rows.length - 1, i + by))];
+    const row = rows[i < 0 ? 0 : clamp(i + by, 0, rows.length - 1)];
     focus(mirrored && row.back ? row.backKey : row.key);
   }
-  function leave(typing, key) {
-    if (typing) { $("search").value = ""; search(); focus(rows[0].key); }
-    else if (selected) { select(null); focus(key); }
-    else { play(false); go(null); }
-  }
-  addEventListener("keydown", (event) => {
+  on(window, "keydown", (event) => {
     const typing = event.target.matches("#search, select, #step"), key = document.activeElement.dataset?.key, row = rowOf(key);
     if ($("keys").open || event.ctrlKey || event.metaKey || event.altKey) return;
     const inner = row && (row.module ?? row.inside.filter((m) => cards.has("m" + m)).at(-1));
     const local = {
       ArrowDown: () => move(1), ArrowUp: () => move(-1), Home: () => move(-1e9), End: () => move(1e9),
-      ArrowRight: () => row?.back && focus(row.backKey), ArrowLeft: () => row && focus(row.key),
+      ArrowRight: () => row?.back && focus(row.backKey), ArrowLeft: () => row && focus(row.key), "/": () => $("search").focus(),
       c: () => inner !== undefined && collapse(inner, true), e: () => row?.module !== undefined && collapse(row.module, false),
-      "/": () => $("search").focus(),
-    };
-    if (event.key === "Escape") leave(typing, key);
+    }, action = local[event.key] ?? actions[keys[event.key]];
+    if (event.key === "Escape") {
+      if (typing) { $("search").value = ""; search(); focus(rows[0].key); }
+      else if (selected) { select(null); focus(key); }
+      else { play(false); go(null); }
+    }
     else if (event.target.id === "search" && event.key === "Enter") nextHit(event.shiftKey ? -1 : 1);
     else if (typing) return;
     else if (row && (event.key === "Enter" || event.key === " ")) select(key);
-    else if (local[event.key]) local[event.key]();
-    else if (keys[event.key]) actions[keys[event.key]]();
+    else if (action) action();
     else return;
     event.preventDefault();
   });
-  addEventListener("resize", () => { if (!selected && step === null) fit(false); });
 
   // take the static picture over
 

@@ -26,7 +26,8 @@ class ColumnKernels(WindowKernels):
         out = spec.output_size(size, kernel)
         pairs = padded_pairs(spec, size, kernel, out)
         wide = tuple(n + before + after for n, (before, after) in zip(size, pairs, strict=True))
-        columns = y.reshape(y.shape[0], -1, prod(kernel), *out)
+        channels = y.shape[1] // prod(kernel)
+        columns = y.reshape(y.shape[0], channels, prod(kernel), *out)
         result = self.xp.zeros((*columns.shape[:2], *wide), y.dtype)
         for number, (_, seen) in enumerate(taps(spec, kernel, out)):
             result[seen] += columns[:, :, number]
@@ -41,8 +42,10 @@ class ColumnKernels(WindowKernels):
             x = xp.take(x, window, axis=2 + 2 * axis)
             places = xp.take(places, window, axis=2 * axis)
         windows, within = (tuple(range(k, 2 * len(out), 2)) for k in (0, 1))
-        rows = x.transpose(0, 1, *(k + 2 for k in windows + within)).reshape(*x.shape[:2], *out, -1)
-        places = places.transpose(windows + within).reshape(*out, -1)
+        places = places.transpose(windows + within)
+        count = prod(places.shape[len(out) :])
+        rows = x.transpose(0, 1, *(k + 2 for k in windows + within))
+        rows, places = rows.reshape(*x.shape[:2], *out, count), places.reshape(*out, count)
         best = xp.argmax(rows.real, axis=-1)[..., None]
         found = xp.take_along_axis(xp.broadcast_to(places, rows.shape), best, -1)
         return xp.take_along_axis(rows, best, -1)[..., 0], found[..., 0]

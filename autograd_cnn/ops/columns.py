@@ -8,14 +8,14 @@ from typing import Any
 from ..errors import ShapeError, require_arrays, shape_text
 from ..kernels.specs import ConvSpec, Sizes, conv_spec, per_axis
 from ..primitive import linear
-from .matmul import einsum
+from .matmul import matmul
 from .reduce import reshape
+from .shape import transpose
 
 _unfold = linear(
     "unfold",
     x=lambda g, x_shape, spec, kernel: _fold(g, spec=spec, kernel=kernel, size=x_shape[2:]),
     family="shape",
-    window=lambda spec, kernel: (kernel, spec),
 )
 _fold = linear(
     "fold", y=lambda g, spec, kernel: _unfold(g, spec=spec, kernel=kernel), family="shape"
@@ -132,5 +132,7 @@ def _locally_connected(name, ndim, x, w, b, stride, padding, dilation) -> Any:
         )
     columns = _unfold(x, spec=spec, kernel=kernel)
     rows = reshape(w, (filters, prod(out), x.shape[1] * prod(kernel)))
-    y = reshape(einsum("nkl,olk->nol", columns, rows), (x.shape[0], filters, *out))
+    # one matrix product for each place
+    products = matmul(transpose(columns, (2, 0, 1)), transpose(rows, (1, 2, 0)))
+    y = reshape(transpose(products, (1, 2, 0)), (x.shape[0], filters, *out))
     return y if b is None else y + b

@@ -57,6 +57,7 @@ def triu(x: Any, k: int = 0) -> Any:
 
 
 def _triangle(name: str, x: Any, inside: Any) -> Any:
+    require_arrays(name, x)
     if x.ndim < 2:
         raise ShapeError(f"{name} needs matrices, got {shape_text(x.shape)}")
     xp = _module(x)

@@ -21,6 +21,8 @@ _SUPPORTED = {
     "transpose": 2, "moveaxis": 3, "swapaxes": 3, "flip": 2, "concatenate": 2, "stack": 2,
     "split": 3, "squeeze": 2, "expand_dims": 2, "broadcast_to": 2, "where": 3, "clip": 3,
     "matmul": 2, "einsum": 99, "take": 3, "take_along_axis": 3, "pad": 2,
+    "cumsum": 2, "cumprod": 2, "sort": 2, "argsort": 2, "tril": 2, "triu": 2, "outer": 2, "kron": 2,
+    "norm": 4, "solve": 2, "inv": 1, "det": 1, "slogdet": 1, "cholesky": 1, "eigh": 1,
 }  # fmt: skip
 _KEYWORDS = {
     "clip": {"a_min": "low", "min": "low", "a_max": "high", "max": "high"},

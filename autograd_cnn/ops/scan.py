@@ -7,7 +7,7 @@ from typing import Any
 from ..errors import ShapeError, shape_text
 from ..primitive import linear, opaque
 from .padding import pad
-from .reduce import broadcast_to, one_axis
+from .reduce import broadcast_to, one_axis, reshape
 from .shape import flip
 
 
@@ -45,8 +45,8 @@ _linear_recurrence = opaque(
 )
 
 
-def cumsum(x: Any, axis: int = 0) -> Any:
-    """y_k = x₀ + … + x_k along an axis.
+def cumsum(x: Any, axis: int | None = None) -> Any:
+    """y_k = x₀ + … + x_k along an axis; of the flat x when None.
 
     >>> import autograd_cnn as ag
     >>> ag.cumsum(ag.tensor([1.0, 2.0, 3.0])).tolist()
@@ -54,11 +54,13 @@ def cumsum(x: Any, axis: int = 0) -> Any:
 
     Raises ShapeError for an axis that is not there.
     """
-    return _cumsum(x, axis=one_axis("cumsum", x, axis))
+    return _along(_cumsum, x, axis)
 
 
-def cumprod(x: Any, axis: int = 0) -> Any:
-    """y_k = x₀ · … · x_k along an axis; its gradient is right where entries are 0.
+def cumprod(x: Any, axis: int | None = None) -> Any:
+    """y_k = x₀ · … · x_k along an axis (of the flat x when None).
+
+    The gradient is right where entries are 0.
 
     >>> import autograd_cnn as ag
     >>> ag.grad(lambda x: ag.sum(ag.cumprod(x)))(ag.tensor([2.0, 0.0, 3.0])).tolist()
@@ -66,7 +68,7 @@ def cumprod(x: Any, axis: int = 0) -> Any:
 
     Raises ShapeError for an axis that is not there.
     """
-    return _cumprod(x, axis=one_axis("cumprod", x, axis))
+    return _along(_cumprod, x, axis)
 
 
 def linear_recurrence(x: Any, a: Any, axis: int = 0) -> Any:
@@ -90,3 +92,9 @@ def linear_recurrence(x: Any, a: Any, axis: int = 0) -> Any:
             f"linear_recurrence: factors {shape_text(a.shape)} for terms {shape_text(x.shape)}"
         )
     return _linear_recurrence(x, broadcast_to(a, x.shape), axis=axis)
+
+
+def _along(scan: Any, x: Any, axis: int | None) -> Any:
+    if axis is None:
+        return scan(reshape(x, (x.size,)), axis=0)
+    return scan(x, axis=one_axis(scan.name, x, axis))

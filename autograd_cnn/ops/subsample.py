@@ -19,7 +19,7 @@ from .vector_norm import norm
 
 def _put_back(g: Any, places: Any, x_shape: tuple) -> Any:
     """g where each maximum was found."""
-    rows = (*x_shape[:2], -1)
+    rows = (*x_shape[:2], prod(g.shape[2:]))
     flat = put_along_axis(reshape(g, rows), places.reshape(rows), 2, prod(x_shape[2:]))
     return reshape(flat, x_shape)
 
@@ -149,6 +149,6 @@ def _max_unpool(name, ndim, x, indices, kernel_size, stride, padding, output_siz
         size = tuple((n - 1) * s - 2 * p + k for n, s, p, k in geometry)
     else:
         size = tuple(output_size)[-ndim:]
-    rows = (*x.shape[:2], 1, -1)
+    rows = (*x.shape[:2], 1, prod(x.shape[2:]))
     flat = max_unpool2d(reshape(x, rows), reshape(indices, rows), 1, output_size=(1, prod(size)))
     return reshape(flat, (*x.shape[:2], *size))

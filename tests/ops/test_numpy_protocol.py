@@ -99,8 +99,8 @@ REFUSED = {
     "accumulate": (lambda: np.add.accumulate(TENSOR), "(accumulate)"),
     "at": (lambda: np.add.at(X.copy(), [0], TENSOR[:1]), "(at)"),
     "ufunc": (lambda: np.arctan(TENSOR), "np.arctan (__call__) has no derivative here"),
-    "function": (lambda: np.cumsum(TENSOR), "np.cumsum has no derivative here; call .numpy()"),
-    "linear algebra": (lambda: np.linalg.norm(TENSOR), "has no derivative here; call .numpy()"),
+    "function": (lambda: np.median(TENSOR), "np.median has no derivative here; call .numpy()"),
+    "linear algebra": (lambda: np.linalg.pinv(TENSOR), "has no derivative here; call .numpy()"),
     "set item": (lambda: TENSOR.__setitem__(0, 1.0), "x = x.at[index].set(value)"),
 }  # fmt: skip
 

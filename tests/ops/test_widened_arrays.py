@@ -202,6 +202,24 @@ def test_linear_algebra_keeps_the_dtype_and_the_layout_does_not_matter(name, dty
         np.testing.assert_array_equal(one, two)
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: np.cumsum(x), lambda x: np.cumsum(x, axis=1), lambda x: np.cumprod(x, 0),
+        np.sort, lambda x: np.tril(x, 1), np.triu, lambda x: np.kron(x, x),
+        lambda x: np.outer(x, x), lambda x: np.linalg.norm(x), lambda x: np.linalg.norm(x, 1, 0),
+        lambda x: np.linalg.inv(x), lambda x: np.linalg.det(x), lambda x: np.linalg.solve(x, x),
+        lambda x: np.linalg.slogdet(x)[1], lambda x: np.linalg.cholesky(x @ x.T),
+        lambda x: np.linalg.eigh(x @ x.T)[0],
+    ],
+)  # fmt: skip
+def test_numpy_functions_on_tensors_are_ours(call):
+    x = normal(3, 3, 3)
+    found = call(ag.tensor(x, requires_grad=True))
+    assert isinstance(found, ag.Tensor) and found.requires_grad
+    np.testing.assert_allclose(found.numpy(), call(x), rtol=1e-13, atol=1e-14)
+
+
 # padding
 
 
@@ -297,6 +315,31 @@ def test_resampling_keeps_constants_and_with_corners_lines(mode, corners):
 def test_resampling_says_what_is_wrong(options, error, words):
     with pytest.raises(error, match=words):
         ag.interpolate(np.ones((1, 1, 4, 4)), **options)
+
+
+@pytest.mark.parametrize(
+    "call, shape, out",
+    [
+        (lambda x: ag.unfold(x, 2), (0, 2, 4, 4), (0, 8, 9)),
+        (lambda x: ag.fold(x, 4, 2), (0, 8, 9), (0, 2, 4, 4)),
+        (lambda x: ag.adaptive_max_pool2d(x, 3), (0, 2, 4, 4), (0, 2, 3, 3)),
+        (lambda x: ag.lp_pool2d(x, 2, 2), (0, 2, 4, 4), (0, 2, 2, 2)),
+        (lambda x: ag.interpolate(x, 3, mode="bilinear"), (0, 2, 4, 4), (0, 2, 3, 3)),
+        (lambda x: ag.interpolate(x, 8), (0, 2, 4, 4), (0, 2, 8, 8)),
+        (lambda x: ag.pad(x, 1, mode="replicate"), (2, 3), (4, 5)),
+        (lambda x: ag.sort(x, 0), (0, 3), (0, 3)),
+        (ag.inv, (0, 2, 2), (0, 2, 2)),
+        (ag.det, (0, 2, 2), (0,)),
+        (ag.det, (2, 0, 0), (2,)),
+        (ag.norm, (0,), ()),
+        (lambda x: ag.locally_connected1d(x, np.ones((2, 3, 1, 2))), (0, 1, 4), (0, 2, 3)),
+    ],
+)
+def test_nothing_in_nothing_out(call, shape, out):
+    x = ag.tensor(np.ones(shape), requires_grad=True)
+    y = call(x)
+    assert y.shape == out
+    assert ag.gradients(ag.sum(y), x).shape == shape
 
 
 # activations, losses, weights
