@@ -35,7 +35,7 @@ def detect_anomaly() -> Iterator[None]:
 class AnomalyDetector:
     """An observer that stops at the first NaN or infinity, forward or backward."""
 
-    def forward(self, primitive: Any, inputs: list, attributes: dict, ans: Any, node: Any) -> None:
+    def forward(self, primitive: Any, inputs: list, attributes: dict, ans: Any, node: Any):
         count = _bad_count(ans)
         if count and not any(_bad_count(value) for value in inputs):
             line = node.line if node is not None else caller_line()
@@ -48,9 +48,9 @@ class AnomalyDetector:
         for parent, contribution in contributions:
             count = _bad_count(contribution)
             if count:
-                position = node.parents.index(parent)
+                operand = node.primitive.input_name(node.parents.index(parent))
                 raise AnomalyError(
-                    f"the backward rule of {node.name} for {node.primitive.input_name(position)} made "
+                    f"the backward rule of {node.name} for {operand} made "
                     f"{count} NaN or infinite of {contribution.size} values; {node.name} was "
                     f"recorded at {node.line}"
                 )

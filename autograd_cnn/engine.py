@@ -15,7 +15,7 @@ import numpy as np
 from .errors import RuleError, ShapeError, TapeError, shape_text
 from .kernels import provider_for
 from .primitive import TABLE, steps_of
-from .tape import Leaf, Node, Scope, changed, node_of
+from .tape import Leaf, Node, Scope, changed, history, node_of
 from .tensor import Tensor
 
 
@@ -130,15 +130,8 @@ def _accumulate(gradients: dict, heap: list, node: Node, gradient: Any) -> None:
 def _leading_to(targets: set[Node], roots: Iterable[Node]) -> set[Node]:
     """The nodes between the roots and the targets: only their rules need to run."""
     first = min((node.sequence for node in targets), default=0)
-    seen = set(roots)
-    stack = list(seen)
-    while stack:
-        for parent in stack.pop().parents:
-            if parent is not None and parent.sequence >= first and parent not in seen:
-                seen.add(parent)
-                stack.append(parent)
     needed = set(targets)
-    for node in sorted(seen, key=lambda node: node.sequence):
+    for node in history(roots, first):
         if not needed.isdisjoint(node.parents):
             needed.add(node)
     return needed

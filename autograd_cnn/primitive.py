@@ -268,9 +268,9 @@ def custom_primitive(
 
     Parameters of `function` before `*` are inputs, after it attributes. Each rule is the gradient
     formula of one input; its parameter names say what the tape keeps. A rule written with
-    `ag` operations and operators can itself be differentiated, to any order. `kind` (elementwise,
-    linear, multilinear, opaque) makes forward mode cheaper and checks stricter; `branch`, a function
-    like `function`, gives the piece taken of a piecewise operation, so that kinks are recognised.
+    `ag` operations can itself be differentiated, to any order. `kind` (elementwise, linear,
+    multilinear, opaque) makes forward mode cheaper and checks stricter; `branch`, a function like
+    `function`, gives the piece taken of a piecewise operation, so that kinks are recognised.
 
     >>> import autograd_cnn as ag
     >>> cube = ag.custom_primitive("cube", lambda x: x**3, x=lambda g, x: g * 3 * x**2)

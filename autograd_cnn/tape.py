@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import count
@@ -229,6 +229,18 @@ def node_of(tensor: Tensor) -> Node:
     if node is None:
         node = tensor._node = Leaf(tensor)
     return node
+
+
+def history(nodes: Iterable[Node], since: int = 0) -> list[Node]:
+    """All that some nodes came from, and they themselves, in the order of recording."""
+    seen = set(nodes)
+    stack = list(seen)
+    while stack:
+        for parent in stack.pop().parents:
+            if parent is not None and parent.sequence >= since and parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return sorted(seen, key=lambda node: node.sequence)
 
 
 def line_text(code: CodeType | None, instruction: int) -> str:

@@ -16,7 +16,7 @@ from . import tree
 from .engine import arguments_of, fit, gradients, lifted_values
 from .errors import DTypeError, ShapeError, TapeError, shape_text
 from .primitive import TABLE
-from .tape import Deferred, Leaf, Node, changed, current, node_of
+from .tape import Deferred, Leaf, Node, changed, current, history, node_of
 from .tensor import Tensor, tensor
 
 
@@ -138,7 +138,8 @@ def jacobian(f: Callable, argnums: int = 0) -> Callable:
         if not rows:
             return Tensor(np.zeros(y.shape + x.shape, x.dtype))
         with changed(recording=run.nested):
-            return _stacked(rows).reshape(y.shape + x.shape)
+            rows = [row.reshape((1, *row.shape)) for row in rows]
+            return TABLE["concatenate"](*rows, axis=0).reshape(y.shape + x.shape)
 
     return whole
 
@@ -237,13 +238,7 @@ def _variable(value: Tensor) -> Tensor:
 
 def _push_all(found: dict[Node, Tensor], outputs: list[Node]) -> None:
     """Carry tangents forward along the tape, in the order it was recorded."""
-    seen, stack = set(outputs), list(outputs)
-    while stack:
-        for parent in stack.pop().parents:
-            if parent is not None and parent not in seen:
-                seen.add(parent)
-                stack.append(parent)
-    for node in sorted(seen, key=lambda node: node.sequence):
+    for node in history(outputs):
         if node in found or isinstance(node, Leaf):
             continue
         terms = [
@@ -265,7 +260,7 @@ def _push(node: Node, position: int, rule: Any, where: tuple, tangent: Tensor) -
         return None
     primitive, kept = node.primitive, lifted_values(node)
     if primitive.kind == "elementwise":
-        part = _call(rule, where, tangent, node, kept, position)
+        part = rule.formula(tangent, *arguments_of(where, kept, node, position))
         return part if part is None or part.shape == node.shape else TABLE["broadcast_to"](
             part, shape=node.shape)  # fmt: skip
     inputs = _operands(node, kept, position, tangent)
@@ -273,7 +268,7 @@ def _push(node: Node, position: int, rule: Any, where: tuple, tangent: Tensor) -
         return primitive(*inputs, **node.attributes)
     with changed(recording=True):
         seed = Tensor(np.zeros(node.shape, node.dtype), requires_grad=True)
-        pulled = _call(rule, where, seed, node, kept, position)
+        pulled = rule.formula(seed, *arguments_of(where, kept, node, position))
         if pulled is None:
             return None
         pulled = fit(pulled, node.parents[position], node, position)
@@ -304,15 +299,6 @@ def _operands(node: Node, kept: list, position: int, tangent: Tensor) -> list | 
         else:
             return None
     return operands
-
-
-def _call(rule: Any, where: tuple, g: Any, node: Node, kept: list, position: int) -> Any:
-    return rule.formula(g, *arguments_of(where, kept, node, position))
-
-
-def _stacked(rows: list[Tensor]) -> Tensor:
-    reshaped = [row.reshape((1, *row.shape)) for row in rows]
-    return TABLE["concatenate"](*reshaped, axis=0)
 
 
 class _Checkpoint:

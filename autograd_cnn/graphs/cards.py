@@ -2,54 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from math import isfinite
 from typing import TYPE_CHECKING
-from unicodedata import east_asian_width
 
 from ..errors import shape_text
-from .model import Graph, Node, count_parameters
-from .theme import ASCII, FAMILIES, THEMES, Theme, count_text, heat
+from .card import NORMAL, SMALL, Card, Cell, Span, card_size, cell_width, row_height, width_of
+from .card_rows import gradient_cell, gradient_rows, rows_of
+from .metrics import METRICS, Scale, metric_of
+from .model import Edge, Graph, Node, count_parameters
+from .scalar import number_text
+from .scopes import is_pass
+from .theme import ASCII, ERROR, FAMILIES, MARKS, THEMES, Theme, count_text
 
 if TYPE_CHECKING:
     from .view import View
 
-SMALL, NORMAL = 8.0, 10.0
-PAD, LEADING = 5.0, 1.3
-MOST_ROWS = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A piece of text of one look."""
-
-    text: str
-    colour: str
-    bold: bool = False
-    size: float = SMALL
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """Some text, or a bar of `bar` (0 to 1) of the full length."""
-
-    spans: tuple[Span, ...]
-    fill: str | None = None
-    right: bool = False
-    bar: float | None = None
-    bar_colour: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """Rows of one to three cells in a frame; a row of one cell spans the card."""
-
-    key: str
-    rows: tuple[tuple[Cell, ...], ...]
-    border: str
-    fill: str
-    tooltip: str = ""
+__all__ = [
+    "NORMAL", "SMALL", "Card", "Cell", "Painter", "Span", "card_size", "cell_width", "row_height",
+    "width_of",
+]  # fmt: skip
 
 
 class Painter:
@@ -58,10 +28,14 @@ class Painter:
     def __init__(self, view: View) -> None:
         self.show, self.ascii = view.show, view.symbols == "ascii"
         self.theme: Theme = THEMES[view.theme]
-        self.colour = view.color
         self.graph: Graph = view.shown
-        norms = [n.gradient for n in self.graph.nodes if n.gradient and isfinite(n.gradient)]
-        self.low, self.high = (min(norms), max(norms)) if norms else (1.0, 1.0)
+        self.scalar = view.level == "scalar"
+        self.metric = metric_of(view.color)
+        self.scale = Scale(self.metric, self.graph.nodes) if self.metric else None
+        self.gradients = Scale(METRICS["grad_norm"], self.graph.nodes)
+        first = view.graph.first_nonfinite()
+        self.first_bad = -1 if first is None else first.id
+        self.warning = "!!" if self.ascii else "⚠"
 
     def text(self, text: str) -> str:
         """Text with our own signs replaced where the font is poor."""
@@ -73,41 +47,63 @@ class Painter:
 
     def card(self, node: Node, within: int | None = None) -> Card:
         """A node's card; `within` is the module whose caption is drawn around it already."""
+        if node.family == "gradient":
+            return self.gradient_card(node, f"n{node.id}")
         look = FAMILIES.get(node.family, FAMILIES["custom"])
-        header = self._span(f"{self.symbol(node.family)} ", look.ink, False, NORMAL)
-        name = self._span(node.name, look.ink, True, NORMAL)
-        spans = [header, name]
+        spans = [self.span(f"{self.symbol(node.family)} ", look.ink, False, NORMAL),
+                 self.span(node.name, look.ink, True, NORMAL)]  # fmt: skip
         belongs = self.belongs(node, within)
         if belongs:
-            spans.append(self._span(f" · {belongs}", look.ink, False, SMALL))
+            spans.append(self.span(f" · {belongs}", look.ink, False, SMALL))
         attributes = node.attributes if "attrs" in self.show else ""
-        rows = [(Cell(tuple(spans), look.colour),
-                 Cell((self._span(attributes, look.ink),), look.colour, True))]  # fmt: skip
-        rows += self._module_rows(node) if node.members else self._parameter_rows(node)
-        rows += self._extra_rows(node)
-        if self.colour == "grad_norm":
-            rows.append((self._gradient_cell(node),))
-        fill = self.theme.body or (look.tint if self.theme.tinted else "#FFFFFF")
+        rows: list[tuple[Cell, ...]] = [
+            (Cell(tuple(spans), look.colour),
+             Cell((self.span(attributes, look.ink),), look.colour, True))]  # fmt: skip
+        rows += rows_of(self, node)
+        theme, border = self.theme, look.colour
+        fill = theme.body or (look.tint if theme.tinted else "#FFFFFF")
+        if node.order:
+            fill, border = theme.gradient_tint, theme.gradient
+        if node.mark:
+            border = MARKS[node.mark][0]
+        bad = self.is_first_bad(node)
         tooltip = " ".join(part for part in (node.name, node.attributes, node.source) if part)
-        return Card(f"n{node.id}", tuple(rows), look.colour, fill, tooltip)
+        return Card(f"n{node.id}", tuple(rows), ERROR if bad else border, fill, tooltip,
+                    bool(node.mark), bad)  # fmt: skip
 
-    def gradient_card(self, node: Node) -> Card:
+    def gradient_card(self, node: Node, key: str = "") -> Card:
         """The backward half of a node: the norm that reaches it, a row for each parameter."""
         theme = self.theme
         of = node.name if not node.is_input or node.name != "input" else f"input {node.id}"
-        title = Cell((self._span(f"∂L/∂{of}", theme.ink, True, NORMAL),))
-        rows = [(title, self._heat_cell(node.gradient))]
-        trainable = [p for p in node.parameters if p.trainable]
-        for parameter in trainable[:MOST_ROWS]:
-            left = self._span(f"→ ∂L/∂{parameter.name} {shape_text(parameter.shape)}", theme.ink)
-            norm = "not computed" if parameter.gradient is None else (
-                f"‖·‖ {parameter.gradient:.1e}")  # fmt: skip
-            rows.append((Cell((left,)), Cell((self._span(norm, theme.ink),), None, True)))
-        if len(trainable) > MOST_ROWS:
-            more = f"… and {len(trainable) - MOST_ROWS} more parameters"
-            rows.append((Cell((self._span(more, theme.muted),)),))
-        return Card(f"b{node.id}", tuple(rows), theme.gradient, theme.gradient_tint,
-                    f"gradient of {node.name}")  # fmt: skip
+        title = of if node.family == "gradient" else f"∂L/∂{of}"
+        rows = [(Cell((self.span(title, theme.ink, True, NORMAL),)),
+                 gradient_cell(self, node.gradient)), *gradient_rows(self, node)]  # fmt: skip
+        return Card(key or f"b{node.id}", tuple(rows), theme.gradient, theme.gradient_tint,
+                    f"gradient of {of.removeprefix('∂L/∂')}")  # fmt: skip
+
+    def edge_look(self, edge: Edge, source: Node, target: Node) -> tuple[str, str]:
+        """(colour, dash) of an edge: solid data, dashed gradients, dotted what was kept."""
+        if edge.mark:
+            return MARKS[edge.mark][0], "dashed" if edge.mark == "removed" else "solid"
+        if target.family == "gradient" or source.order:
+            return self.theme.gradient, "dashed"
+        if target.order:
+            return self.theme.kept, "dotted"
+        return self.theme.line, "solid"
+
+    def edge_text(self, edge: Edge, source: Node, target: Node) -> str:
+        """`N×C×H×W`, or the local derivative between scalars; "" where nothing is to be shown."""
+        if self.scalar:
+            return derivative_text(edge, self.graph, target)
+        return edge_text(edge, target) if "shape" in self.show else ""
+
+    def is_first_bad(self, node: Node) -> bool:
+        """Whether a node is, or stands for, the first with a NaN or an infinity."""
+        return self.first_bad == node.id or self.first_bad in node.members
+
+    def in_backward(self, module: int) -> bool:
+        """Whether a module is a whole backward pass or inside one."""
+        return is_pass(self.graph.modules[self.graph.enclosing(module)[0]])
 
     def caption(self, module: int) -> list[list[Span]]:
         """The lines that name a module: attribute and class, then parameters and FLOP."""
@@ -116,8 +112,8 @@ class Painter:
         members = [n for n in self.graph.nodes if module in self.graph.enclosing(n.module)]
         facts = [record.kind, *self.totals(members)]
         return [
-            [self._span(record.name + call, theme.ink, True, NORMAL)],
-            *([self._span(fact, theme.muted)] for fact in facts),
+            [self.span(record.name + call, theme.ink, True, NORMAL)],
+            *([self.span(fact, theme.muted)] for fact in facts),
         ]
 
     def totals(self, nodes: list[Node]) -> list[str]:
@@ -146,98 +142,33 @@ class Painter:
         return rows
 
     def range_text(self) -> str:
-        """The ends of the heat scale."""
-        return self.text(f"‖∂L/∂out‖₂, log: {self.low:.1e} … {self.high:.1e}")
+        """The ends of the heat scale; "" where no card shows one."""
+        if self.metric is not None and self.scale is not None:
+            return self.text(self.scale.text(self.metric))
+        return self.text(self.gradients.text(METRICS["grad_norm"]))
 
-    def _span(self, text: str, colour: str, bold: bool = False, size: float = SMALL) -> Span:
+    def span(self, text: str, colour: str, bold: bool = False, size: float = SMALL) -> Span:
+        """A piece of text in the view's symbols."""
         return Span(self.text(text), colour, bold, size)
 
-    def _parameter_rows(self, node: Node) -> list[tuple[Cell, ...]]:
-        if "params" not in self.show:
-            return []
-        rows = []
-        for parameter in node.parameters:
-            colour = self.theme.ink if parameter.trainable else self.theme.muted
-            left = (self._span(parameter.name, colour, parameter.trainable),
-                    self._span(f" {shape_text(parameter.shape)}", colour))  # fmt: skip
-            count = self._span(count_text(parameter.count), colour)
-            rows.append((Cell(left), Cell((count,), None, True)))
-        return rows
 
-    def _module_rows(self, node: Node) -> list[tuple[Cell, ...]]:
-        theme = self.theme
-        rows: list[tuple[Cell, ...]] = [(Cell((self._span(node.summary, theme.ink),)),)]
-        whole = self.graph
-        for name, value, total, colour in (
-            ("params", count_parameters([node]), whole.parameter_count, "#0072B2"),
-            ("FLOP", 2 * (node.multiplications or 0), 2 * whole.multiplications, "#D55E00"),
-            ("bytes out", node.nbytes, sum(n.nbytes for n in whole.nodes), "#009E73"),
-        ):
-            if value:
-                bar = Cell((), None, False, min(1.0, value / max(total, 1)), colour)
-                count = Cell((self._span(count_text(value), theme.ink),), None, True)
-                rows.append((Cell((self._span(name, theme.ink),)), count, bar))
-        return rows
-
-    def _extra_rows(self, node: Node) -> list[tuple[Cell, ...]]:
-        facts = []
-        if "dtype" in self.show:
-            facts.append(node.dtype)
-        if "source" in self.show and node.source:
-            facts.append(node.source)
-        if "kept" in self.show and node.kept:
-            facts.append("kept: " + ", ".join(node.kept))
-        return [(Cell((self._span(fact, self.theme.muted),)),) for fact in facts]
-
-    def _gradient_cell(self, node: Node) -> Cell:
-        cell = self._heat_cell(node.gradient)
-        return replace(cell, spans=tuple(replace(s, text=self.text("‖∂L‖ ") + s.text)
-                                         for s in cell.spans), right=False)  # fmt: skip
-
-    def _heat_cell(self, value: float | None) -> Cell:
-        """Zero and "not computed" never look the same, and neither looks like a small norm."""
-        if value is None:
-            return Cell((self._span("not computed", self.theme.muted),), None, True)
-        if value == 0.0:
-            return Cell((self._span("0 exactly", "#000000", True),), "#FFFFFF", True)
-        if not value < float("inf"):
-            return Cell((self._span(f"{value}", "#FFFFFF", True),), "#B00020", True)
-        fill, ink = heat(value, self.low, self.high)
-        return Cell((self._span(f"{value:.1e}", ink),), fill, True)
+def edge_text(edge: Edge, reader: Node) -> str:
+    """`N×C×H×W`, with the operand's name where it is not the plain first one, and a count."""
+    text = shape_text(edge.shape)
+    if edge.position and reader.family in ("parameterised", "normalisation", "loss"):
+        text = f"{edge.operand}: {text}"
+    return text + (f"  (×{edge.count})" if edge.count > 1 else "")
 
 
-@lru_cache(maxsize=4096)
-def width_of(text: str, size: float, bold: bool = False) -> float:
-    """The width of text in points, as DejaVu Sans (the widest of our fonts) would set it."""
-    return sum(_width(character) for character in text) * size * (1.1 if bold else 1.0)
-
-
-def _width(character: str) -> float:
-    if character in " iljI.,:;'|!`":
-        return 0.34
-    if character in 'ftr()[]{}/\\-"':
-        return 0.42
-    if character in "mwMW%@":
-        return 0.95
-    if character.isascii():
-        return 0.69 if character.isupper() else 0.63
-    return 1.05 if east_asian_width(character) in "WF" else 0.8
-
-
-def cell_width(cell: Cell) -> float:
-    """The width that a cell asks for, its padding included."""
-    if cell.bar is not None:
-        return 84.0
-    return sum(width_of(s.text, s.size, s.bold) for s in cell.spans) + 2 * PAD
-
-
-def row_height(row: tuple[Cell, ...]) -> float:
-    """The height of a row, its padding included."""
-    sizes = [span.size for cell in row for span in cell.spans] or [SMALL]
-    return max(sizes) * LEADING + 6.0
-
-
-def card_size(card: Card) -> tuple[float, float]:
-    """The width and height that a card asks for."""
-    width = max(sum(cell_width(cell) for cell in row) for row in card.rows)
-    return width, sum(row_height(row) for row in card.rows)
+def derivative_text(edge: Edge, graph: Graph, reader: Node) -> str:
+    """`×w₂ = 0.5`: the local derivative, in words where an operation multiplies."""
+    if edge.derivative is None:
+        return ""
+    value = number_text(edge.derivative)
+    if reader.name == "multiply":
+        others = [e.source for e in graph.edges
+                  if e.target == reader.id and e.position != edge.position]  # fmt: skip
+        named = [graph.node(id) for id in others]
+        if named and named[0].is_input and named[0].name != "input":
+            return f"×{named[0].name} = {value}"
+    return f"×{value}"

@@ -119,6 +119,7 @@ def _drawing(view: View, graph: Graph) -> Drawing:
 
 def _plain_view(view: View, graph: Graph, depth: int | None) -> View:
     """The view as rows in the page's colours, whole or collapsed to a depth."""
+    THEMES.setdefault("page", _PAGE_THEME)
     plain = copy(view)
     plain.graph, plain.shown, plain.note = graph, collapse(graph, depth) if depth else graph, ""
     plain.level, plain.depth, plain.color, plain.theme = "op", depth, None, "page"
@@ -231,6 +232,3 @@ def _style() -> str:
 
 def _digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-THEMES["page"] = _PAGE_THEME

@@ -63,7 +63,7 @@ def _about(name: str) -> str:
     found = (getattr(ops, candidate, None) for candidate in (name, f"{name}2d"))
     operation = next((thing for thing in found if inspect.isfunction(thing)), None)
     text = " ".join((inspect.getdoc(operation) or "").split()) if operation else ""
-    first = re.split(r"(?<=\.) (?=[A-Z>`])", text, maxsplit=1)[0]
+    first = re.split(r"(?<=\.) (?=[A-Z>`])", text, maxsplit=1)[0].replace("`", "")
     formula = re.search(r"Formula: (.*?)[.;](?= |$)", text)
     return f"{first} {formula[1]}." if formula else first
 

@@ -88,6 +88,11 @@ class Modules:
         return depth
 
 
+def is_pass(module: Module) -> bool:
+    """Whether a module holds a whole recorded backward pass."""
+    return module.parent is None and "derivatives" in module.kind
+
+
 def _of_sum(node: Node, orders: dict[Node, int]) -> int:
     """The engine sums a tensor's gradients outside every rule, at the line of the same call."""
     place = (node.code, node.instruction)

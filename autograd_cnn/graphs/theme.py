@@ -6,7 +6,7 @@ Symbol and text always repeat what a colour says.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log2, log10
+from math import log2
 
 FONT = "Helvetica,Arial,DejaVu Sans,sans-serif"
 
@@ -33,7 +33,16 @@ FAMILIES = {
     "shape": Family("#777777", "#000000", "#F4F4F4", "↻", "=", "shape"),
     "loss": Family("#CC79A7", "#000000", "#FAF1F6", "★", "*", "loss"),
     "custom": Family("#F0E442", "#000000", "#FDFBE3", "◆", "@", "your own"),
+    "gradient": Family("#8A3B00", "#FFFFFF", "#FFF6EE", "∂", "d", "gradient"),
     "module": Family("#444B58", "#FFFFFF", "#F7F7F9", "⊞", "[+]", "collapsed module"),
+}
+
+ERROR = "#B00020"
+# difference → colour, words on the card
+MARKS = {
+    "added": ("#00734F", "+ added"),
+    "removed": ("#B00020", "− removed"),
+    "changed": ("#A05A00", "± changed"),
 }
 
 CIVIDIS = (
@@ -56,30 +65,24 @@ class Theme:
     gradient_tint: str
     seed: str
     kept: str
+    error: str
     tinted: bool = True
     body: str | None = None
 
 
 THEMES = {
     "light": Theme("#FFFFFF", "#000000", "#666666", "#444444", "#F7F7F9", "#C8C8D0",
-                   "#8A3B00", "#FFF6EE", "#CC79A7", "#777777"),
+                   "#8A3B00", "#FFF6EE", "#CC79A7", "#777777", "#B00020"),
     "dark": Theme("#15181D", "#F0F0F0", "#A8AEB8", "#B4BAC4", "#1D2127", "#454C57",
-                  "#FFB27A", "#33261C", "#E59CC6", "#9AA1AC", True, "#262B33"),
+                  "#FFB27A", "#33261C", "#E59CC6", "#9AA1AC", "#FF8A9B", True, "#262B33"),
     "print": Theme("#FFFFFF", "#000000", "#444444", "#222222", "#FFFFFF", "#999999",
-                   "#8A3B00", "#FFFFFF", "#CC79A7", "#555555", False, "#FFFFFF"),
+                   "#8A3B00", "#FFFFFF", "#CC79A7", "#555555", "#B00020", False, "#FFFFFF"),
 }  # fmt: skip
 
 ASCII = str.maketrans({
     "×": "x", "∂": "d", "‖": "|", "·": "-", "→": "->", "ε": "eps ", "α": "alpha", "β": "beta",
     "…": "..", "₂": "", "∝": "~", "−": "-",
 })  # fmt: skip
-
-
-def heat(value: float, low: float, high: float) -> tuple[str, str]:
-    """The cividis colour of a positive value on a log scale, and the text colour on it."""
-    share = 0.0 if high <= low else (log10(value) - log10(low)) / (log10(high) - log10(low))
-    step = min(len(CIVIDIS) - 1, max(0, int(share * len(CIVIDIS))))
-    return CIVIDIS[step], "#FFFFFF" if step < 5 else "#000000"
 
 
 def count_text(count: float) -> str:

@@ -10,13 +10,14 @@ from typing import Any
 from ..atomic import write_atomically
 from ..errors import MissingDependencyError, require
 from . import emit_dot, emit_json, layout_rows
+from .emit_html import page
 from .measure import is_measured, with_gradients
 from .model import Graph
 from .render import RenderError, available, limited, place, render
 from .theme import THEMES
 from .transforms import collapse, fold_repeats
 
-FORMATS = ("svg", "png", "pdf", "gv", "dot", "json")
+FORMATS = ("svg", "png", "pdf", "gv", "dot", "json", "html")
 SHOWN = ("shape", "params", "attrs", "dtype", "source", "kept")
 VISIBLE = 150
 _CHOICES = {
@@ -89,13 +90,15 @@ class View:
         return graphviz.Digraph("computation", body=[line + "\n" for line in emit_dot.body(self)])
 
     def pipe(self, format: str = "svg") -> bytes:
-        """The picture as bytes: svg, png, pdf, gv, dot or json.
+        """The picture as bytes: svg, png, pdf, gv, dot, json or html.
 
         SVG of a ladder or of rows needs nothing installed; the other pictures need Graphviz.
         Raises ValueError for another format, MissingDependencyError, or RenderError.
         """
         if format not in FORMATS:
             raise ValueError(f"format {format!r} is none of {', '.join(FORMATS)}")
+        if format == "html":
+            return page(self).encode()
         if format == "json":
             return emit_json.text(self.shown).encode()
         if format in ("gv", "dot"):

@@ -106,9 +106,9 @@
     const before = (level) => gutters.slice(0, level).reduce((a, b) => a + b, MARGIN);
     const left = rails(skips), right = rails(skips.filter((e) => e.returns)), kept = (row) => row.back && row.item.kept;
     const column = Math.max(...rows.map((row) => row.card.w)), middle = before(99) + (left.space || 0) + BOX + column / 2;
-    const edgeOfBoxes = middle + column / 2 + (open.length ? BOX + 6 * gutters.length : 0);
+    const border = middle + column / 2 + (open.length ? BOX + 6 * gutters.length : 0);
     const rung = Math.max(70, ...rows.map((row) => (kept(row) || "").length * 4.7)) + 24;
-    const backColumn = Math.max(60, ...rows.map((row) => row.back?.w ?? 0)), backMiddle = edgeOfBoxes + rung + backColumn / 2;
+    const backColumn = Math.max(60, ...rows.map((row) => row.back?.w ?? 0)), mirror = border + rung + backColumn / 2;
     let y = MARGIN + (backward ? 34 : 8);
     rows.forEach((row, i) => {
       y += 10 * open.filter((box) => box.first === i).length;
@@ -118,7 +118,7 @@
       for (const box of open.filter((other) => other.last === i)) y = Math.max(y, rows[box.first].top + 13 * data.modules[box.m].caption.length) + 10;
       y += GAP;
       for (const card of both(row)) {
-        card.middle = card === row.card ? middle : backMiddle;
+        card.middle = card === row.card ? middle : mirror;
         card.g.setAttribute("transform", `translate(${card.middle - card.w / 2 - card.x},${row.top - card.y})`);
       }
     });
@@ -128,7 +128,7 @@
       const nested = (end) => open.filter((box) => box[end] === { first, last }[end] && box.level > level).length;
       const { caption, name } = data.modules[m], x = before(level), top = rows[first].top - BOX - 8 * nested("first");
       const end = Math.max(rows[last].bottom + BOX, rows[first].top + 13 * caption.length) + 8 * nested("last");
-      back.push(`<g class="module" data-module="${m}"><title>Collapse ${escape(name)}</title><rect x="${x}" y="${top}" rx="8" width="${edgeOfBoxes - 6 * level - x}" height="${end - top}"/>`,
+      back.push(`<g class="module" data-module="${m}"><title>Collapse ${escape(name)}</title><rect x="${x}" y="${top}" rx="8" width="${border - 6 * level - x}" height="${end - top}"/>`,
         ...caption.map((text, k) => `<text x="${x + 8}" y="${rows[first].top + 7 + 13 * k}" class="${k ? "label" : "name"}">${k ? "" : "▾ "}${escape(text)}</text>`), "</g>");
     }
     for (const { i, j, shape, bytes, count, returns } of edges) {
@@ -136,34 +136,34 @@
       if (j === i + 1) {
         back.push(line([[middle, a.bottom], [middle, b.top]], "", bytes, ends));
         marks.push(label(middle + 8, half, shape + (count > 1 ? ` (×${count})` : "")));
-        if (returns) back.push(line([[backMiddle, b.top], [backMiddle, a.bottom]], "gradient", bytes, ends));
-        if (returns) marks.push(label(backMiddle + 8, half, "grad " + shape, "gradient"));
+        if (returns) back.push(line([[mirror, b.top], [mirror, a.bottom]], "gradient", bytes, ends));
+        if (returns) marks.push(label(mirror + 8, half, "grad " + shape, "gradient"));
         continue;
       }
       const x = middle - column / 2 - 12 - RAIL * left.get(i), start = middle - a.card.w / 2, out = a.bottom - 5, into = arrive(b, "in");
       back.push(line([[start, out], [x, out], [x, into], [middle - b.card.w / 2, into]], "", bytes, ends));
       if (!edges.some((e) => e.i === i && e.j === i + 1)) marks.push(label(start + 2, a.bottom + 8, shape));
-      const lane = backMiddle + backColumn / 2 + 12 + RAIL * right.get(i), leave = returns && arrive(b, "out");
-      if (returns) back.push(line([[backMiddle + b.back.w / 2, leave], [lane, leave], [lane, out], [backMiddle + a.back.w / 2, out]], "gradient", bytes, ends));
+      const lane = mirror + backColumn / 2 + 12 + RAIL * right.get(i), leave = returns && arrive(b, "out");
+      if (returns) back.push(line([[mirror + b.back.w / 2, leave], [lane, leave], [lane, out], [mirror + a.back.w / 2, out]], "gradient", bytes, ends));
     }
-    const between = (edgeOfBoxes + backMiddle - backColumn / 2) / 2;
+    const between = (border + mirror - backColumn / 2) / 2;
     rows.forEach((row, i) => {
-      if (backward && !row.back) marks.push(label(backMiddle, row.top + row.height / 2, "no gradient asked for", "", "middle"));
+      if (backward && !row.back) marks.push(label(mirror, row.top + row.height / 2, "no gradient asked for", "", "middle"));
       if (!kept(row)) return;
-      back.push(`<path d="M${middle + row.card.w / 2},${row.top + 13}H${backMiddle - row.back.w / 2}" class="rung" data-rung="${i}"/>`);
+      back.push(`<path d="M${middle + row.card.w / 2},${row.top + 13}H${mirror - row.back.w / 2}" class="rung" data-rung="${i}"/>`);
       marks.push(label(between, row.top + 6, kept(row), "", "middle", `data-rung="${i}"`));
     });
     for (const row of backward ? data.outputs.map((id) => rows[place.get(id)]).filter((row) => row.back) : []) {
       const end = row === rows.at(-1), low = row.bottom + (end ? 16 : -3);
-      const points = end ? [[middle, row.bottom], [middle, low], [backMiddle, low], [backMiddle, row.bottom]] : [[middle + row.card.w / 2, low], [backMiddle - row.back.w / 2, low]];
+      const points = end ? [[middle, row.bottom], [middle, low], [mirror, low], [mirror, row.bottom]] : [[middle + row.card.w / 2, low], [mirror - row.back.w / 2, low]];
       back.push(line(points, "seed", 8e3));
       marks.push(label(between, low + 9, end ? "seed ∂L/∂L = 1" : "seed 1", "", "middle"));
     }
-    if (backward) marks.push(label(middle, 21, "forward", "heading", "middle"), label(backMiddle, 21, "backward", "heading", "middle"));
+    if (backward) marks.push(label(middle, 21, "forward", "heading", "middle"), label(mirror, 21, "backward", "heading", "middle"));
     under.innerHTML = back.join("");
     over.innerHTML = marks.join("");
     mark("here", new Set(rows.flatMap(both)));
-    size = [backward ? backMiddle + backColumn / 2 + (right.space || 0) + MARGIN : edgeOfBoxes + 90, y];
+    size = [backward ? mirror + backColumn / 2 + (right.space || 0) + MARGIN : border + 90, y];
     steps = rows.map((row) => ({ row, key: row.key, text: row.item.forward }));
     if (backward) steps.push(...rows.filter((row) => row.back).reverse().map((row) => ({ row, key: row.backKey, text: row.item.backward })));
     $("step").max = steps.length;
@@ -293,7 +293,7 @@
       time(rung, made > step || used < step, made === step || used === step);
     }
     $("step").value = step ?? 0;
-    $("story").innerHTML = now ? now.text : active ? "Before the first operation." : data.hint;
+    $("story").innerHTML = now ? now.text : active ? "Nothing has run yet." : data.hint;
     $("count").textContent = active ? `${step} / ${steps.length}` : "";
     $("step").setAttribute("aria-valuetext", $("story").textContent);
     if (now && follow) reveal(now.row);
