@@ -23,9 +23,11 @@ from .transforms import checkpoint, grad, hessian, hvp, jacobian, jvp, value_and
 
 __version__ = "0.1.0"
 
+del trace  # noqa: F821  (ag.trace records a function; of an array it is that operation still)
+
 # Imported on first use: each may ask for an optional dependency when it is used.
 _LAZY = ("attacks", "data", "explain", "graphs", "models", "nn", "optim", "testing", "train")
-_LAZY_NAMES = {"graph": "graphs", "save": "train", "load": "train"}
+_LAZY_NAMES = {"compile": "program", "trace": "program", "graph": "graphs", "save": "train", "load": "train"}
 
 
 def __getattr__(name: str) -> Any:
@@ -62,5 +64,5 @@ __all__ = [
     "vjp",
     *_LAZY,
     *_LAZY_NAMES,
-    *_operations,
+    *(name for name in _operations if name not in _LAZY_NAMES),
 ]

@@ -1,4 +1,4 @@
-"""The command line: `autograd-cnn demo` and `autograd-cnn env`."""
+"""The command line: `autograd-cnn demo`, `autograd-cnn check` and `autograd-cnn env`."""
 
 from __future__ import annotations
 
@@ -64,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--epochs", type=_at_least(1), default=20, metavar="N")
     demo.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
     demo.set_defaults(run=_demo)
+    check = commands.add_parser("check", help="hold gradients to the laws of differentiation")
+    _add_check(check)
     env = commands.add_parser("env", help="print versions, BLAS and the GPU")
     env.set_defaults(run=_env)
     return parser
@@ -85,6 +87,13 @@ def _demo(chosen: argparse.Namespace) -> int:
 
     run(chosen.out, chosen.seed, chosen.epochs, chosen.device)
     return 0
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    from .testing.command import add_arguments, run
+
+    add_arguments(parser)
+    parser.set_defaults(run=run)
 
 
 def _env(chosen: argparse.Namespace) -> int:

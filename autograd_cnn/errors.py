@@ -34,6 +34,10 @@ class GradientError(AssertionError):
     """A law of differentiation that a rule breaks, with the values on both sides."""
 
 
+class ProgramError(RuntimeError):
+    """Something that a recorded program cannot do, or cannot do without a risk of being wrong."""
+
+
 class MissingDependencyError(ImportError):
     """An optional dependency is not installed; the message says what to install."""
 

@@ -217,33 +217,25 @@ def machine() -> dict[str, str]:
 
 
 def show(report: dict) -> None:
+    """Print the report as a Markdown table, as the README quotes it."""
     rows = report["rows"]
     labels = list(rows[0]["ms"])
-    header = ["", "", "GFLOP", "floor ms", *(f"{label} ms" for label in labels), "ratio to best"]
-    lines = []
+    table = [["", "floor", *labels, "ours / best"]]
     for row in rows:
         others = [value for label, value in row["ms"].items() if label != OURS]
         ratio = f"{row['ms'][OURS] / min(others):.2f}" if others else "no PyTorch"
-        times = [f"{row['ms'][label]:.1f}" for label in labels]
-        numbers = [f"{row['GFLOP']:.2f}", f"{row['floor_ms']:.1f}"]
-        lines.append([row["case"], row["kind"], *numbers, *times, ratio])
-    title = f"{report['GFLOP_per_s']:.0f} GFLOP/s in a matrix product; " + ", ".join(
-        f"{name} {value}" for name, value in report["machine"].items()
+        times = [f"{row['ms'][label]:.1f} ms" for label in labels]
+        task = f"{row['case']}, {row['kind']}"
+        table.append([task, f"{row['floor_ms']:.1f} ms", *times, ratio])
+    table.insert(1, ["---", *["---:"] * (len(table[0]) - 1)])
+    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
+    for line in table:
+        cells = [f"{cell:>{width}}" for cell, width in zip(line, widths, strict=True)]
+        print(f"| {' | '.join(cells)} |")
+    facts = ", ".join(f"{name} {value}" for name, value in report["machine"].items())
+    print(
+        f"\nfloor: arithmetic at {report['GFLOP_per_s']:.0f} GFLOP/s, a matrix product's; {facts}"
     )
-    try:
-        from rich.console import Console
-        from rich.table import Table
-    except ImportError:
-        print(title)
-        for cells in [header, *lines]:
-            print("  ".join(f"{cell:>22}" for cell in cells))
-        return
-    table = Table(title=title)
-    for place, column in enumerate(header):
-        table.add_column(column, justify="left" if place < 2 else "right")
-    for cells in lines:
-        table.add_row(*cells)
-    Console().print(table)
 
 
 if __name__ == "__main__":

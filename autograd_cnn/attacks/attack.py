@@ -10,10 +10,10 @@ import numpy as np
 
 from ..errors import ShapeError, shape_text
 from ..ops import stack
-from ..tape import no_grad
-from ..tensor import Tensor, tensor
+from ..tensor import Tensor
 from .bounds import BoundedModel, as_bounded, as_images
 from .criteria import Criterion, as_criterion
+from .evaluation import choose, column, logits_of, pick, put
 
 
 class Result(NamedTuple):
@@ -49,32 +49,38 @@ class Attack(ABC):
         radii = None if epsilons is None else _as_epsilons(epsilons)
         model = as_bounded(model)
         x = as_images(x, model)
-        criterion = as_criterion(criterion, _logits(model, x))
+        criterion = as_criterion(criterion, logits_of(model, x))
         if radii is None:
             return self._least(model, x, criterion)
-        results = [self._within(model, x, criterion, np.full(len(x), e)) for e in radii.flat]
+        results = self._at(model, x, criterion, radii.ravel())
         if radii.ndim == 0:
             return results[0]
         raw, clipped, is_adv = zip(*results, strict=True)
         return Result(stack(raw), stack(clipped), np.stack(is_adv))
 
+    def _at(
+        self, model: BoundedModel, x: Tensor, criterion: Criterion, radii: np.ndarray
+    ) -> list[Result]:
+        """One result for each epsilon."""
+        return [self._within(model, x, criterion, np.full(len(x), radius)) for radius in radii]
+
     def _within(
         self, model: BoundedModel, x: Tensor, criterion: Criterion, epsilon: np.ndarray
     ) -> Result:
         """Attack the samples that are not fooled yet."""
-        fooled = criterion.is_met(_logits(model, x))
+        fooled = criterion.is_met(logits_of(model, x))
         raw, pending = x, np.flatnonzero(~fooled & (epsilon > 0))
         if pending.size:
             part = pick(x, pending)
             found = self.run(model, part, criterion.select(pending), epsilon[pending])
             raw = put(x, pending, found)
         clipped = self.project(raw, x, column(epsilon, x), model.bounds)
-        return Result(raw, clipped, criterion.is_met(_logits(model, clipped)))
+        return Result(raw, clipped, criterion.is_met(logits_of(model, clipped)))
 
     def _least(self, model: BoundedModel, x: Tensor, criterion: Criterion) -> Result:
         """Double each sample's epsilon until the attack succeeds, then bisect to 0.1 %."""
         largest = self.norm.largest(x, model.bounds)
-        best, fooled = x, criterion.is_met(_logits(model, x))
+        best, fooled = x, criterion.is_met(logits_of(model, x))
         low, high = np.zeros(len(x)), np.where(fooled, 0.0, np.inf)
         trial = np.full(len(x), largest / 2**7)
         for _ in range(32):
@@ -100,24 +106,41 @@ class Attack(ABC):
         return self.norm.onto_ball(moved, x, radius).clip(*bounds)
 
 
-def column(values: np.ndarray, x: Tensor) -> Tensor:
-    """N numbers as N×1×…, to meet the images x."""
-    return tensor(values.reshape(-1, *(1,) * (x.ndim - 1)), dtype=x.dtype, device=x.device)
+class MinimalAttack(Attack):
+    """An attack that looks for the nearest image that fools; a subclass gives `run` and a norm.
 
+    It runs once, however many epsilons are asked about: `raw` is what it found, at any distance,
+    and `clipped` the same brought into each ball, so that a sample counts as fooled at an epsilon
+    that its distance does not exceed.
+    """
 
-def pick(x: Tensor, places: np.ndarray) -> Tensor:
-    """Some of the samples."""
-    return x[tensor(places, device=x.device)]
+    @abstractmethod
+    def run(
+        self,
+        model: BoundedModel,
+        x: Tensor,
+        criterion: Criterion,
+        epsilon: np.ndarray | None = None,
+    ) -> Tensor:
+        """The mathematics alone: the nearest images found that meet the criterion."""
 
+    def _at(
+        self, model: BoundedModel, x: Tensor, criterion: Criterion, radii: np.ndarray
+    ) -> list[Result]:
+        raw = self._least(model, x, criterion).raw
+        distance = self.norm.distance(raw, x)
+        results = []
+        for radius in radii:
+            inside = self.project(raw, x, column(np.full(len(x), radius), x), model.bounds)
+            clipped = choose(distance <= radius, raw, inside)
+            results.append(Result(raw, clipped, criterion.is_met(logits_of(model, clipped))))
+        return results
 
-def put(x: Tensor, places: np.ndarray, values: Tensor) -> Tensor:
-    """x with some of its samples replaced."""
-    return x.at[tensor(places, device=x.device)].set(values)
-
-
-def _logits(model: BoundedModel, x: Tensor) -> Tensor:
-    with no_grad():
-        return model(x)
+    def _least(self, model: BoundedModel, x: Tensor, criterion: Criterion) -> Result:
+        raw, pending = x, np.flatnonzero(~criterion.is_met(logits_of(model, x)))
+        if pending.size:
+            raw = put(x, pending, self.run(model, pick(x, pending), criterion.select(pending)))
+        return Result(raw, raw, criterion.is_met(logits_of(model, raw)))
 
 
 def _as_epsilons(epsilons: Any) -> np.ndarray:

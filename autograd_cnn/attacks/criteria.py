@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,15 @@ class Criterion(ABC):
     @abstractmethod
     def loss(self, logits: Tensor) -> Tensor:
         """What an attack raises to meet the condition, for each sample (N)."""
+
+    @abstractmethod
+    def margin(self, logits: Tensor) -> Tensor:
+        """How far each sample (N) is beyond the condition: positive only where it is met."""
+
+    @property
+    def plain(self) -> Criterion:
+        """The criterion with its own loss, for one that an attack has given another."""
+        return self
 
     def checked(self, samples: int, classes: int) -> Criterion:
         """The criterion for N samples of C classes; an error where it does not fit."""
@@ -56,6 +67,9 @@ class Misclassification(Criterion):
     def loss(self, logits: Tensor) -> Tensor:
         return -_log_probability(logits, self.labels)
 
+    def margin(self, logits: Tensor) -> Tensor:
+        return leading_other(logits, self.labels) - logit_of(logits, self.labels)
+
 
 class Targeted(Criterion):
     """The predicted class is the one wanted; the loss is its log-probability."""
@@ -74,6 +88,9 @@ class Targeted(Criterion):
 
     def loss(self, logits: Tensor) -> Tensor:
         return _log_probability(logits, self.classes)
+
+    def margin(self, logits: Tensor) -> Tensor:
+        return logit_of(logits, self.classes) - leading_other(logits, self.classes)
 
 
 class Confidence(Criterion):
@@ -98,6 +115,9 @@ class Confidence(Criterion):
     def loss(self, logits: Tensor) -> Tensor:
         return ops.max(ops.log_softmax(logits, 1), 1)
 
+    def margin(self, logits: Tensor) -> Tensor:
+        return self.loss(logits) - float(np.log(self.p))
+
 
 class All(Criterion):
     """Every one of several criteria; `first & second` makes it."""
@@ -115,12 +135,16 @@ class All(Criterion):
         return np.logical_and.reduce([criterion.is_met(logits) for criterion in self.criteria])
 
     def loss(self, logits: Tensor) -> Tensor:
+        return reduce(ops.add, [criterion.loss(logits) for criterion in self._steering()])
+
+    def margin(self, logits: Tensor) -> Tensor:
+        first = reduce(ops.minimum, [criterion.margin(logits) for criterion in self._steering()])
+        least = reduce(ops.minimum, [criterion.margin(logits) for criterion in self.criteria])
+        return ops.where(first <= 0, first, least)
+
+    def _steering(self) -> Sequence[Criterion]:
         # raising the confidence of whichever class leads would hold an attack at the right class
-        steering = [criterion for criterion in self.criteria if criterion.steers] or self.criteria
-        total = steering[0].loss(logits)
-        for criterion in steering[1:]:
-            total = total + criterion.loss(logits)
-        return total
+        return [criterion for criterion in self.criteria if criterion.steers] or self.criteria
 
 
 def as_criterion(criterion: Any, logits: Tensor) -> Criterion:
@@ -135,9 +159,19 @@ def as_criterion(criterion: Any, logits: Tensor) -> Criterion:
     return criterion.checked(*logits.shape)
 
 
+def logit_of(logits: Tensor, classes: np.ndarray) -> Tensor:
+    """The logit of one class of each sample (N)."""
+    return ops.sum(logits * one_hot(classes, logits), 1)
+
+
+def leading_other(logits: Tensor, classes: np.ndarray) -> Tensor:
+    """The largest logit of all but one class of each sample (N)."""
+    return ops.max(ops.where(one_hot(classes, logits) > 0, float("-inf"), logits), 1)
+
+
 def _predictions(logits: Tensor) -> np.ndarray:
     return ops.argmax(logits, 1).numpy()
 
 
 def _log_probability(logits: Tensor, classes: np.ndarray) -> Tensor:
-    return ops.sum(ops.log_softmax(logits, 1) * one_hot(classes, logits), 1)
+    return logit_of(ops.log_softmax(logits, 1), classes)

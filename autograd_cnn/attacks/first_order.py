@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from zlib import crc32
-
 import numpy as np
 
-from ..engine import gradients
-from ..inspection import as_variable
-from ..ops import concatenate
-from ..tape import enable_grad, no_grad
+from .. import ops
 from ..tensor import Tensor
-from .attack import Attack, column, pick, put
+from .attack import Attack
 from .bounds import BoundedModel
 from .criteria import Criterion
-from .norms import L2, Linf
+from .evaluation import column, generators, logits_of, pick, put, scored
+from .norms import L1, L2, Linf
 
 
 class FirstOrder(Attack):
@@ -48,7 +44,7 @@ class FirstOrder(Attack):
     ) -> Tensor:
         """Climb from each start in turn, with the samples that still stand."""
         best, pending = x, np.arange(len(x))
-        single = (self.steps, self.step_size) == (1, 1.0)
+        single = (self.steps, self.step_size) == (1, 1.0) and not self.random_start
         for attempt in range(self.restarts + (not single)):
             part, radius = pick(x, pending), column(epsilon[pending], x)
             wanted = criterion.select(pending)
@@ -56,9 +52,8 @@ class FirstOrder(Attack):
                 start = self.start(part, radius, attempt, model)
                 moved = self.climb(model, part, start, wanted, radius, self.steps, self.step_size)
             else:
-                moved = self.climb(model, part, part, wanted, radius, 1, 1.0)
-            with no_grad():
-                fooled = wanted.is_met(model(moved))
+                moved = FirstOrder.climb(self, model, part, part, wanted.plain, radius, 1, 1.0)
+            fooled = wanted.is_met(logits_of(model, moved))
             kept = fooled if attempt else np.full(len(pending), True)
             best = put(best, pending[kept], pick(moved, np.flatnonzero(kept)))
             pending = pending[~fooled]
@@ -89,10 +84,7 @@ class FirstOrder(Attack):
 
     def gradient(self, model: BoundedModel, moved: Tensor, criterion: Criterion) -> Tensor:
         """∂loss/∂image of every sample."""
-        variable = as_variable(moved)
-        with enable_grad():
-            loss = criterion.loss(model(variable)).sum()
-        return gradients(loss, variable)
+        return scored(model, moved, criterion.loss).gradient
 
     def normalise(self, gradient: Tensor, previous: Tensor | None) -> Tensor:
         """The direction to go; `previous` is the last one, for attacks with momentum."""
@@ -108,11 +100,10 @@ class FirstOrder(Attack):
         if not self.random_start:
             return x
         points = []
-        for place, values in enumerate(x.numpy()):
-            draw = np.random.default_rng([self.seed, attempt, crc32(values.tobytes())])
+        for place, draw in enumerate(generators(x, self.seed, attempt)):
             here = slice(place, place + 1)
             points.append(self.norm.start(x[here], radius[here], draw))
-        return self.project(concatenate(points), x, radius, model.bounds)
+        return self.project(ops.concatenate(points), x, radius, model.bounds)
 
 
 class FGSM(FirstOrder):
@@ -127,6 +118,15 @@ class FGSM(FirstOrder):
         super().__init__(steps=1, step_size=1.0)
 
 
+class FGM(FirstOrder):
+    """One step to the rim of the L2 ball: x + ε·g/‖g‖₂ (Goodfellow et al. 2015)."""
+
+    norm = L2()
+
+    def __init__(self) -> None:
+        super().__init__(steps=1, step_size=1.0)
+
+
 class BIM(FirstOrder):
     """FGSM in small steps, each one back into the L∞ ball (Kurakin et al. 2017)."""
 
@@ -134,6 +134,24 @@ class BIM(FirstOrder):
 
     def __init__(self, steps: int = 10, step_size: float = 0.2) -> None:
         super().__init__(steps, step_size)
+
+
+class MIFGSM(BIM):
+    """BIM along a momentum: v ← decay·v + g/‖g‖₁, step along sign v (Dong et al. 2018)."""
+
+    def __init__(self, steps: int = 10, step_size: float = 0.1, decay: float = 1.0) -> None:
+        super().__init__(steps, step_size)
+        if not decay >= 0:
+            raise ValueError(f"the decay of the momentum is ≥ 0, got {decay}")
+        self.decay = decay
+
+    def normalise(self, gradient: Tensor, previous: Tensor | None) -> Tensor:
+        length = ops.sum(ops.abs(gradient), tuple(range(1, gradient.ndim)), keepdims=True)
+        scaled = gradient / ops.maximum(length, 1e-30)
+        return scaled if previous is None else self.decay * previous + scaled
+
+    def step(self, moved: Tensor, direction: Tensor, size: Tensor) -> Tensor:
+        return moved + size * ops.sign(direction)
 
 
 class LinfPGD(FirstOrder):
@@ -173,3 +191,30 @@ class L2PGD(LinfPGD):
         seed: int = 0,
     ) -> None:
         super().__init__(steps, step_size, random_start, restarts, seed)
+
+
+class L1PGD(LinfPGD):
+    """Projected gradient in the L1 ball, by sparse steps (Tramèr and Boneh 2019).
+
+    A step moves the `share` of the pixels (at least one) with the largest gradient, among those
+    that are not already at the bound they are pushed to; the projection onto the ball is the true
+    Euclidean one (Duchi et al. 2008).
+    """
+
+    def __init__(
+        self,
+        steps: int = 50,
+        step_size: float = 0.05,
+        share: float = 0.01,
+        random_start: bool = True,
+        restarts: int = 1,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(steps, step_size, random_start, restarts, seed)
+        self.norm = L1(share)
+
+    def gradient(self, model: BoundedModel, moved: Tensor, criterion: Criterion) -> Tensor:
+        gradient = super().gradient(model, moved, criterion)
+        low, high = model.bounds
+        free = ops.where(gradient > 0, moved < high, moved > low)
+        return ops.where(free, gradient, 0.0)

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .attack import Attack, pick
+from .attack import Attack
 from .bounds import as_bounded, as_images
+from .evaluation import pick
 from .first_order import LinfPGD
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from .. import ops
 from ..errors import ShapeError, shape_text
 from ..tensor import Tensor
+from .layers import Layer
 from .method import Method
-from .record import record
+from .record import Recording, Rules, record
 from .target import Target
 
 _REDUCTIONS: dict[str | None, Callable[[Tensor], Tensor]] = {
@@ -24,29 +25,38 @@ class GradientMethod(Method):
     """The gradient of a score with respect to the input, under the backward rules `rules`.
 
     `score` is "logit", "softmax", "log_softmax" or "loss". `reduce` joins the channels (axis 1,
-    kept with length 1): None leaves them, "signed" is Σ, "max" is max|·|, "sum" is Σ|·|.
+    kept with length 1): None leaves them, "signed" is Σ, "max" is max|·|, "sum" is Σ|·|. With
+    `layer`, a name, a module or (layer, number of its call), the attribution is that of the
+    layer's output instead of the input.
 
     Raises ValueError for a score or a reduction that is not known.
     """
 
-    rules: str | Mapping[str, Any] | None = None
+    rules: Rules = None
 
-    def __init__(self, model: Callable, score: str = "logit", reduce: str | None = None) -> None:
-        super().__init__(model, score)
+    def __init__(
+        self,
+        model: Callable,
+        score: str = "logit",
+        reduce: str | None = None,
+        layer: Layer = None,
+        max_bytes: int | None = None,
+    ) -> None:
+        super().__init__(model, score, max_bytes)
         if reduce not in _REDUCTIONS:
             raise ValueError(f"reduce {reduce!r} is not one of {', '.join(map(repr, _REDUCTIONS))}")
-        self.reduce = reduce
+        self.reduce, self.layer = reduce, layer
 
-    def attribute(self, x: Any, target: Target = None) -> Tensor:
-        """The gradient in the shape of x, or with its channels joined."""
+    def _attribute(self, x: Tensor, target: Target) -> Tensor:
         tape = record(self.model, x, target, self.score)
-        return self.reduced(self.combined(tape.gradient(self.rules), tape.x))
+        return self.reduced(self.from_tape(tape))
 
-    def combined(self, gradient: Tensor, x: Tensor) -> Tensor:
-        """What is made of the gradient: here, nothing else."""
-        return gradient
+    def from_tape(self, tape: Recording) -> Tensor:
+        """The attribution, read from a recorded forward pass."""
+        return tape.gradient(self.rules, self.layer)
 
     def reduced(self, attribution: Tensor) -> Tensor:
+        """The attribution with its channels joined."""
         if self.reduce is not None and attribution.ndim < 2:
             raise ShapeError(
                 f"reduce={self.reduce!r} joins axis 1, the attribution is "
@@ -89,11 +99,20 @@ class Deconvnet(GradientMethod):
     rules = "deconvnet"
 
 
+class RedirectedReLU(GradientMethod):
+    """The gradient where a ReLU that is off still passes what would turn it on (Olah et al. 2017).
+
+    A ReLU passes g where it is on, or where g > 0: so that a unit that starts dead can be excited.
+    """
+
+    rules = "redirected"
+
+
 class InputXGradient(GradientMethod):
     """x·∂S/∂x (Shrikumar et al. 2016); on a linear model it sums to S(x) − S(0)."""
 
-    def combined(self, gradient: Tensor, x: Tensor) -> Tensor:
-        return x.detach() * gradient
+    def from_tape(self, tape: Recording) -> Tensor:
+        return tape.output(self.layer).detach() * tape.gradient(self.rules, self.layer)
 
 
 def saliency(model: Callable, x: Any, target: Target = None, **options: Any) -> Tensor:

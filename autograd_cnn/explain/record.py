@@ -7,19 +7,26 @@ from contextlib import nullcontext
 from typing import Any
 
 from ..engine import gradients
+from ..errors import TapeError
 from ..inspection import as_variable, check_evaluating
 from ..rules import override
-from ..tape import enable_grad
+from ..tape import enable_grad, observe
 from ..tensor import Tensor
+from .layers import Layer, Layers
 from .target import Target, check_score, score_of
 
+Rules = str | Mapping[str, Any] | None
 
-def record(model: Callable, x: Any, target: Target = None, score: str = "logit") -> Recording:
+
+def record(
+    model: Callable, x: Any, target: Target = None, score: str = "logit", rules: Rules = None
+) -> Recording:
     """Run a model on a batch once, so that several explanations can be read from the tape.
 
     `target` is the class to explain: a number, one for each sample, None for the largest output,
-    or a function from the outputs to a score for each sample. `score` is what is differentiated:
-    the class's "logit", "softmax", "log_softmax" or "loss" (the cross-entropy).
+    a function from the outputs to a score for each sample, or a `Unit` of a layer. `score` is what
+    is differentiated: the class's "logit", "softmax", "log_softmax" or "loss" (the cross-entropy).
+    Rules that read more than the gradient does (those of LRP) are named already here.
 
     >>> import autograd_cnn as ag
     >>> tape = ag.explain.record(lambda x: (2 * ag.relu(x) - 3 * x).sum(), ag.tensor([1.0, -1.0]))
@@ -31,29 +38,58 @@ def record(model: Callable, x: Any, target: Target = None, score: str = "logit")
     """
     check_score(score)
     check_evaluating(model, "explain")
-    variable = as_variable(x)
-    with enable_grad():
-        return Recording(variable, model(variable), target, score)
+    variable, layers = as_variable(x), Layers(model)
+    with enable_grad(), observe(layers), _under(rules):
+        outputs = model(variable)
+    with enable_grad(), _under(rules):
+        return Recording(variable, outputs, target, score, layers)
 
 
 class Recording:
     """A forward pass: `x`, the `outputs`, and the `score` of each sample."""
 
-    def __init__(self, x: Tensor, outputs: Tensor, target: Target, score: str) -> None:
+    def __init__(
+        self,
+        x: Tensor,
+        outputs: Tensor,
+        target: Target = None,
+        score: str = "logit",
+        layers: Layers | None = None,
+    ) -> None:
         self.x, self.outputs = x, outputs
-        self.score = score_of(outputs, target, score)
+        self._layers = layers
+        self.score = score_of(outputs, target, score, layers)
 
-    def gradient(self, rules: str | Mapping[str, Any] | None = None) -> Tensor:
-        """∂score/∂x of every sample, in the shape of x.
+    def output(self, layer: Layer = None) -> Tensor:
+        """What a layer gave, on the tape; the input when None."""
+        if layer is None:
+            return self.x
+        return (self._layers or Layers(lambda x: x)).output(layer)
 
-        `rules` replaces backward rules: "guided", "deconvnet", any set given to
+    def gradient(self, rules: Rules = None, layer: Layer = None) -> Tensor:
+        """∂score/∂x of every sample, in the shape of x, or of the output of a layer.
+
+        `rules` replaces backward rules: "guided", "deconvnet", "redirected", any set given to
         `ag.register_rule`, or {operation: formula}. None is the plain gradient.
         """
-        with override(rules) if rules is not None else nullcontext():
-            return gradients(self.score.sum(), self.x)
+        return self.going_back(None, rules, layer)
+
+    def going_back(self, seeds: Any, rules: Rules = None, layer: Layer = None) -> Tensor:
+        """What reaches x, or a layer, when the scores start from `seeds` (ones when None)."""
+        wanted = self.output(layer)
+        if not wanted.requires_grad:
+            raise TapeError(f"layer {layer!r} does not depend on the input")
+        with _under(rules):
+            if seeds is None:
+                return gradients(self.score.sum(), wanted)
+            return gradients(self.score, wanted, seeds)
 
     def towards(self, target: Target, score: str = "logit") -> Recording:
         """The same forward pass with another target: nothing but the score is computed again."""
         check_score(score)
         with enable_grad():
-            return Recording(self.x, self.outputs, target, score)
+            return Recording(self.x, self.outputs, target, score, self._layers)
+
+
+def _under(rules: Rules) -> Any:
+    return nullcontext() if rules is None else override(rules)

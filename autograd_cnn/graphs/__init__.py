@@ -5,6 +5,7 @@ measured; a view chooses what to show, a layout places it and an emitter writes 
 """
 
 from .build import graph
+from .difference import Change, Difference, diff
 from .emit_json import from_json
 from .measure import with_gradients
 from .memory import live_bytes, peak_bytes
@@ -12,12 +13,14 @@ from .model import Edge, Graph, Module, Node, Parameter, Statistics
 from .receptive import ReceptiveField
 from .scalar import with_derivatives
 from .summary import Summary, SummaryRow
+from .target import draw_target
 from .transforms import collapse, fold_repeats
 from .view import View
 from .watch import Watch
 
 __all__ = [
-    "Edge", "Graph", "Module", "Node", "Parameter", "ReceptiveField", "Statistics", "Summary",
-    "SummaryRow", "View", "Watch", "collapse", "fold_repeats", "from_json", "graph", "live_bytes",
-    "peak_bytes", "with_derivatives", "with_gradients",
+    "Change", "Difference", "Edge", "Graph", "Module", "Node", "Parameter", "ReceptiveField",
+    "Statistics", "Summary", "SummaryRow", "View", "Watch", "collapse", "diff", "draw_target",
+    "fold_repeats", "from_json", "graph", "live_bytes", "peak_bytes", "with_derivatives",
+    "with_gradients",
 ]  # fmt: skip

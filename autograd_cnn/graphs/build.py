@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import tree
 from ..errors import RuleError, TapeError
-from ..tape import Leaf, changed, line_text, node_of, observe
+from ..tape import Leaf, changed, history, line_text, node_of, observe
 from ..tape import Node as TapeNode
 from ..tensor import Tensor, tensor
 from . import describe
@@ -38,7 +38,8 @@ def graph(
 ) -> Graph:
     """The computation graph behind tensors, or of a function called with example arguments.
 
-    `target` is a recorded tensor, a container of them, or a function (a module, too). Parameters
+    `target` is a recorded tensor, a container of them, or a function (a module or a Program, which
+    needs no examples, too). Parameters
     are rows of the operations that use them: those of the modules that were called and of `model`,
     and the weights and biases of convolutions, linear layers and normalisations anyway. A
     function's tape ends with this call, so its gradients are measured at once. `watch` is a
@@ -69,7 +70,7 @@ def graph(
                 "have requires_grad=True, and was it computed outside no_grad()?"
             )
     roots = [node_of(output) for output in outputs]
-    tape = _reachable(roots)
+    tape = history(roots)
     return _Builder(tape, _parameter_names(tape, model), watch or None).build(roots, outputs)
 
 
@@ -82,6 +83,8 @@ def _graph_of_function(
 
     if model is None and hasattr(function, "named_parameters"):
         model = function
+    if not examples and hasattr(function, "listing"):  # a Program has examples of its own
+        examples = tuple(function._examples())
     arguments = [_example(*pair) for pair in zip(examples, _names_of(function), strict=False)]
     scalars = Scalars()
     with changed(recording=True, scope=None), watch or nullcontext(), observe(scalars):
@@ -131,18 +134,6 @@ def _parameter_names(tape: list[TapeNode], model: Any) -> dict[int, str]:
     }
 
 
-def _reachable(roots: list[TapeNode]) -> list[TapeNode]:
-    """Every node behind the roots, in the order they were recorded."""
-    seen = dict.fromkeys(roots)
-    stack = list(seen)
-    while stack:
-        for parent in stack.pop().parents:
-            if parent is not None and parent not in seen:
-                seen[parent] = None
-                stack.append(parent)
-    return sorted(seen, key=lambda node: node.sequence)
-
-
 class _Builder:
     """One build: numbers nodes, parameters and modules in the order they appear."""
 
@@ -152,6 +143,8 @@ class _Builder:
         self.kept, self.held = kept_of(tape)
         self.keys: dict[TapeNode, int] = {}
         self.lines: dict[tuple, str] = {}
+        self.dtypes: dict[Any, str] = {}
+        self.plans: dict[int, tuple[str, ...]] = {}
 
     def build(self, roots: list[TapeNode], outputs: list[Tensor]) -> Graph:
         rows = {node: describe.parameter_positions(node, self.known) for node in self.tape}
@@ -179,38 +172,55 @@ class _Builder:
         return Graph(nodes, edges, tuple(self.modules.records), places, _tape=reference)
 
     def _node(self, node: TapeNode, id: int, rows: list[int]) -> Node:
-        shape = tuple(node.shape)
-        common = {
-            "id": id,
-            "shape": shape,
-            "dtype": str(node.dtype),
-            "nbytes": prod(shape) * node.dtype.itemsize,
-            "requires_grad": node.requires_grad,
-            "receptive_field": self.fields.get(node),
-            "order": self.modules.order(node),
-        }
-        seen = self._seen(node)
-        if seen is not None:
-            common |= {name: getattr(seen, name) for name in Seen.__slots__}
-        if isinstance(node, Leaf):
-            name = "seed" if common["order"] else node.name
-            return Node(name=name, family="input", module=self.modules.of(node), **common)
+        shape, primitive = tuple(node.shape), getattr(node, "primitive", None)
+        dtype = self._dtype(node.dtype)
+        order = self.modules.order(node)
+        measured: dict[str, Any] = {}
+        if self.watch is not None:
+            seen = self._seen(node, self.watch)
+            measured = {name: getattr(seen, name) for name in Seen.__slots__} if seen else {}
+        if primitive is None:
+            return Node(
+                id, "seed" if order else node.name, "input", shape, dtype,
+                prod(shape) * node.dtype.itemsize, module=self.modules.of(node),
+                requires_grad=node.requires_grad, order=order,
+                receptive_field=self.fields.get(node), **measured,
+            )  # fmt: skip
         kept, extra = self.kept.get(node, (0, 0))
         return Node(
+            id=id,
             name=describe.display_name(node),
-            family=node.primitive.family,
+            family=primitive.family,
+            shape=shape,
+            dtype=dtype,
+            nbytes=prod(shape) * node.dtype.itemsize,
             attributes=describe.attribute_text(node),
-            parameters=tuple(self._parameter(node, position) for position in rows),
-            kept=describe.kept_names(node),
+            parameters=tuple([self._parameter(node, position) for position in rows]),
+            kept=self._kept_names(node),
+            module=self.modules.of(node),
+            requires_grad=node.requires_grad,
+            multiplications=describe.multiplications(node),
+            source=self._line(node),
             kept_bytes=kept,
             kept_extra=extra,
             output_kept=node in self.held,
             alias=is_alias(node),
-            module=self.modules.of(node),
-            multiplications=describe.multiplications(node),
-            source=self._line(node),
-            **common,
+            order=order,
+            receptive_field=self.fields.get(node),
+            **measured,
         )
+
+    def _dtype(self, dtype: Any) -> str:
+        text = self.dtypes.get(dtype)
+        if text is None:
+            text = self.dtypes[dtype] = str(dtype)
+        return text
+
+    def _kept_names(self, node: TapeNode) -> tuple[str, ...]:
+        names = self.plans.get(id(node.plan))
+        if names is None:
+            names = self.plans[id(node.plan)] = describe.kept_names(node)
+        return names
 
     def _parameter(self, node: TapeNode, position: int) -> Parameter:
         leaf: Any = node.parents[position]
@@ -229,14 +239,12 @@ class _Builder:
             nonfinite=self._nonfinite(owner),
         )
 
-    def _seen(self, node: TapeNode) -> Seen | None:
+    def _seen(self, node: TapeNode, watch: Watch) -> Seen | None:
         """What the watch saw of an operation; of an input, what it looks like now."""
-        if self.watch is None:
-            return None
         if isinstance(node, Leaf):
             owner = node.tensor()
-            return None if owner is None else self.watch.look(owner._data)
-        return self.watch.nodes.get(node)
+            return None if owner is None else watch.look(owner._data)
+        return watch.nodes.get(node)
 
     def _nonfinite(self, owner: Any) -> int | None:
         if self.watch is None or owner is None:

@@ -7,7 +7,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from ..errors import shape_text
-from .card import Cell, Span
+from .card import Cell
 from .metrics import METRICS, Metric, Scale
 from .model import Node, count_parameters
 from .scalar import chain_text, number_text

@@ -29,7 +29,7 @@ class Painter:
         self.show, self.ascii = view.show, view.symbols == "ascii"
         self.theme: Theme = THEMES[view.theme]
         self.graph: Graph = view.shown
-        self.scalar = view.level == "scalar"
+        self.scalar, self.ladder = view.level == "scalar", view.backward == "ladder"
         self.metric = metric_of(view.color)
         self.scale = Scale(self.metric, self.graph.nodes) if self.metric else None
         self.gradients = Scale(METRICS["grad_norm"], self.graph.nodes)
@@ -110,7 +110,8 @@ class Painter:
         theme, record = self.theme, self.graph.modules[module]
         call = f" (call {record.call})" if record.call > 1 else ""
         members = [n for n in self.graph.nodes if module in self.graph.enclosing(n.module)]
-        facts = [record.kind, *self.totals(members)]
+        kind = [] if record.kind == "backward" else [record.kind]
+        facts = [*kind, *self.totals(members)]
         return [
             [self.span(record.name + call, theme.ink, True, NORMAL)],
             *([self.span(fact, theme.muted)] for fact in facts),
@@ -141,11 +142,30 @@ class Painter:
             rows.append((*rows[-1][:2], self.symbol("custom"), "other"))
         return rows
 
+    def notes(self, view: View) -> list[str]:
+        """What the lines mean, and what is not shown."""
+        if self.scalar:
+            words = [
+                "on an edge: the local derivative ∂next/∂this",
+                "∂f/∂: the products of these along each path to the output f, summed",
+            ]
+        else:
+            words = ["edge label: shape · width: log bytes"]
+        dashed = view.backward is not None or any(node.order for node in self.graph.nodes)
+        if self.ladder or (dashed and view.backward is None):
+            words.append("dotted: kept for backward · dashed: gradient")
+        elif dashed:
+            words.append("dashed: gradient")
+        return [self.text(word) for word in (*words, view.note) if word]
+
     def range_text(self) -> str:
-        """The ends of the heat scale; "" where no card shows one."""
+        """The ends of the heat scales of the metric and of a ladder's gradients."""
+        texts = []
         if self.metric is not None and self.scale is not None:
-            return self.text(self.scale.text(self.metric))
-        return self.text(self.gradients.text(METRICS["grad_norm"]))
+            texts.append(self.scale.text(self.metric))
+        if self.ladder or any(node.family == "gradient" for node in self.graph.nodes):
+            texts.append(self.gradients.text(METRICS["grad_norm"]))
+        return self.text(" · ".join(dict.fromkeys(texts)))
 
     def span(self, text: str, colour: str, bold: bool = False, size: float = SMALL) -> Span:
         """A piece of text in the view's symbols."""
@@ -165,10 +185,10 @@ def derivative_text(edge: Edge, graph: Graph, reader: Node) -> str:
     if edge.derivative is None:
         return ""
     value = number_text(edge.derivative)
-    if reader.name == "multiply":
+    if reader.name == "multiply" and edge.count == 1:
         others = [e.source for e in graph.edges
                   if e.target == reader.id and e.position != edge.position]  # fmt: skip
         named = [graph.node(id) for id in others]
         if named and named[0].is_input and named[0].name != "input":
             return f"×{named[0].name} = {value}"
-    return f"×{value}"
+    return f"×{value}" + (" (both)" if edge.count > 1 else "")

@@ -42,6 +42,8 @@ def in_backward(node: TapeNode) -> bool:
 def attribute_text(node: TapeNode) -> str:
     """The attributes in a few characters: `k3×3 s1 p1 d2`, `ε=1e-5`, `over 2,3`."""
     attributes = node.attributes
+    if not attributes:
+        return " ".join(_number_operands(node))
     parts = []
     spec = attributes.get("spec")
     if isinstance(spec, (ConvSpec, PoolSpec)):

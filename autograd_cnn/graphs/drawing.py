@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .cards import Span
+from .card import Span
 from .html_labels import escape
 from .theme import FONT
+from .thumbnails import data_uri
 
 Point = tuple[float, float]
 
@@ -26,6 +27,17 @@ class Rectangle:
     line: str | None = None
     radius: float = 0.0
     line_width: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A small PNG from its upper left corner, with a name for programs that read files."""
+
+    x: float
+    y: float
+    side: float
+    name: str
+    png: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +71,7 @@ class Group:
 
     key: str
     tooltip: str
-    items: tuple[Rectangle | Text, ...]
+    items: tuple[Rectangle | Text | Image, ...]
 
 
 @dataclass(slots=True)
@@ -135,7 +147,7 @@ def _n(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
-def _write(item: Rectangle | Text | Line | Group, parts: list[str]) -> None:
+def _write(item: Rectangle | Text | Image | Line | Group, parts: list[str]) -> None:
     if isinstance(item, Group):
         parts.append(f'<g id="{item.key}"><title>{escape(item.tooltip)}</title>')
         for inner in item.items:
@@ -147,6 +159,12 @@ def _write(item: Rectangle | Text | Line | Group, parts: list[str]) -> None:
         parts.append(
             f'<rect x="{_n(item.x)}" y="{_n(item.y)}" width="{_n(item.width)}" '
             f'height="{_n(item.height)}"{radius} fill="{item.fill}"{line}/>'
+        )
+    elif isinstance(item, Image):
+        parts.append(
+            f'<image x="{_n(item.x)}" y="{_n(item.y)}" width="{_n(item.side)}" '
+            f'height="{_n(item.side)}" href="{data_uri(item.png)}" '
+            'style="image-rendering:pixelated"/>'
         )
     elif isinstance(item, Text):
         anchor = f' text-anchor="{item.anchor}"' if item.anchor != "start" else ""

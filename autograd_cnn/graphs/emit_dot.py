@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import shape_text
-from .cards import SMALL, Painter, Span
+from .card import SMALL, Span
+from .cards import Painter
 from .html_labels import card_html, lines_html, spans_html
-from .layout_rows import edge_text
 from .model import Edge, Node
 from .theme import CIVIDIS, FONT, line_width
 from .transforms import merge_parallel
@@ -21,21 +21,30 @@ if TYPE_CHECKING:
     from .view import View
 
 
-def body(view: View) -> list[str]:
-    """The lines between the braces of the digraph."""
-    emitter = _Emitter(view)
+def body(view: View, images: bool = False) -> list[str]:
+    """The lines between the braces of the digraph; `images` names the thumbnails' files."""
+    emitter = _Emitter(view, images)
     lines = emitter.settings()
     lines += emitter.ladder() if view.backward == "ladder" else emitter.flow()
     return lines + emitter.legend()
 
 
-def source(view: View) -> str:
+def source(view: View, images: bool = False) -> str:
     """The whole digraph."""
-    return "digraph computation {\n" + "\n".join(body(view)) + "\n}\n"
+    return "digraph computation {\n" + "\n".join(body(view, images)) + "\n}\n"
+
+
+def images_of(view: View) -> dict[str, bytes]:
+    """The thumbnails that a source with images names."""
+    if "maps" not in view.show:
+        return {}
+    return {f"n{node.id}_{i}.png": image
+            for node in view.shown.nodes for i, image in enumerate(node.maps)}  # fmt: skip
 
 
 class _Emitter:
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, images: bool) -> None:
+        self.images = images
         self.view, self.graph, self.painter = view, view.shown, Painter(view)
         self.theme = self.painter.theme
         self.edges = merge_parallel(self.graph.edges)
@@ -74,7 +83,10 @@ class _Emitter:
         nodes = self.graph.nodes
         both = [node for node in nodes if node.requires_grad]
         lines = self._column("forward", theme.module_line)
-        lines += [f"    n{n.id} [label={card_html(painter.card(n))}, group=f];" for n in nodes]
+        lines += [
+            f"    n{n.id} [label={card_html(painter.card(n), self.images)}, group=f];"
+            for n in nodes
+        ]
         lines += ["  }", *self._column("backward", theme.gradient)]
         lines += [f"    b{n.id} [label={card_html(painter.gradient_card(n))}, group=b];"
                   for n in both]  # fmt: skip
@@ -118,12 +130,10 @@ class _Emitter:
         across = 3 if self.view.direction == "TB" else len(entries)
         rows = ["".join(entries[i : i + across]) for i in range(0, len(entries), across)]
         wide = f'<TD ALIGN="LEFT" COLSPAN="{2 * min(across, len(entries))}">'
-        notes = [painter.text("edge: shape, width ∝ log bytes")]
-        if self.view.color == "grad_norm" or self.view.backward:
+        notes = painter.notes(self.view)
+        if painter.range_text():
             rows.append(wide + spans_html([Span("██", colour) for colour in CIVIDIS]) + "</TD>")
             notes.insert(0, painter.range_text())
-        if self.view.note:
-            notes.append(self.view.note)
         rows += [f"{wide}{spans_html([Span(note, theme.muted)])}</TD>" for note in notes]
         table = "".join(f"<TR>{row}</TR>" for row in rows)
         return ['  graph [labelloc=b, labeljust=l, label=<<TABLE BORDER="0" CELLBORDER="0" '
@@ -152,11 +162,13 @@ class _Emitter:
         """Clusters nest as deep as modules do: a handful of levels."""
         innermost = box
         for node in inside.get(box, []):
-            label = card_html(self.painter.card(node, innermost))
+            label = card_html(self.painter.card(node, innermost), self.images)
             lines.append(f"{indent}n{node.id} [label={label}];")
         for child in children.get(box, []):
+            backward = self.painter.in_backward(child)
+            tint = self.theme.gradient_tint if backward else self.theme.module
             lines.append(f"{indent}subgraph cluster_{child} {{ style=\"rounded,filled\"; "
-                         f'margin=10; fillcolor="{self.theme.module}"; '
+                         f'margin=10; fillcolor="{tint}"; '
                          f'color="{self.theme.module_line}"; label="";')  # fmt: skip
             label = lines_html(self.painter.caption(child))
             lines.append(f"{indent}  m{child} [label={label}];")
@@ -177,13 +189,26 @@ class _Emitter:
 
     def _edge(self, edge: Edge) -> str:
         """Edges to the next node weigh more: the main path is straight, skips bend around it."""
-        label = ""
-        if "shape" in self.view.show:
-            text = " " + edge_text(edge, self.by_id[edge.target])
-            label = f"label={self._text(text, self.theme.muted)}, "
+        ends = self.by_id[edge.source], self.by_id[edge.target]
+        text = self.painter.edge_text(edge, *ends)
+        label = f"label={self._text(' ' + text, self.theme.muted)}, " if text else ""
+        colour, dash = self.painter.edge_look(edge, *ends)
+        look = "" if colour == self.theme.line else f', color="{colour}"'
+        look += "" if dash == "solid" else f", style={dash}"
         weight = ", weight=20" if self.order[edge.target] == self.order[edge.source] + 1 else ""
-        return (f"  n{edge.source} -> n{edge.target} [{label}"
-                f"penwidth={line_width(edge.nbytes)}{weight}];")  # fmt: skip
+        line = (f"  n{edge.source} -> n{edge.target} [{label}"
+                f"penwidth={line_width(edge.nbytes)}{weight}{look}];")  # fmt: skip
+        if self.view.backward == "overlay" and self._returns(edge):
+            line += (
+                f"\n  n{edge.source} -> n{edge.target} [dir=back, style=dashed, constraint=false, "
+                f'color="{self.theme.gradient}", penwidth={line_width(edge.nbytes) / 2 + 0.3:.2f}];'
+            )
+        return line
+
+    def _returns(self, edge: Edge) -> bool:
+        """Whether a gradient was measured that comes back along an edge."""
+        source = self.by_id[edge.source]
+        return edge.differentiable and source.requires_grad and source.gradient is not None
 
     def _text(self, text: str, colour: str) -> str:
         """The label of an edge; above the line where edges run from left to right."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import asdict, replace
@@ -21,6 +22,7 @@ from .cards import Painter, width_of
 from .drawing import Drawing, Group, Rectangle
 from .html_labels import escape
 from .measure import is_measured, with_gradients
+from .metrics import metric_of
 from .model import Graph, Node
 from .theme import CIVIDIS, FAMILIES, THEMES
 from .transforms import collapse, merge_parallel
@@ -68,8 +70,8 @@ def page(view: View) -> str:
         "theme": "dark" if view.theme == "dark" else "light" if view.theme == "print" else "auto",
         "style": style,
         "legend": _legend(graph),
-        "metrics": "".join(f'<option value="{key}">{label}</option>'
-                           for key, label, _ in _present_metrics(graph)),
+        "metrics": "".join(f'<option value="{key}">{escape(label)}</option>'
+                           for key, label, _ in _present_metrics(view, graph)),
         "heat": "".join(f'<rect x="{12 * i}" width="12" height="12" fill="{colour}"/>'
                         for i, colour in enumerate(CIVIDIS)),
         "arrows": "".join(
@@ -79,9 +81,10 @@ def page(view: View) -> str:
             for kind in ("line", "gradient", "seed", "accent")
         ),
         "note": escape(view.note if graph is view.shown else ""),
-        "data": data.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e"),
+        "data": data.replace("<", r"\u003c"),
         "script": script,
-        "svg": drawing.svg(),
+        # quotes in names are escaped, so this finds attributes only; the policy forbids them
+        "svg": re.sub(r' style="[^"]*"', "", drawing.svg()),
     }  # fmt: skip
     document = _HERE.with_name("viewer.html").read_text("utf-8")
     pieces = document.split("{{")
@@ -150,7 +153,7 @@ def _tinted(item: Any) -> Any:
 
 
 def _data(view: View, graph: Graph) -> dict[str, Any]:
-    metrics = _present_metrics(graph)
+    metrics = _present_metrics(view, graph)
     words = Words(graph, metrics)
     items = {f"n{node.id}": words.node(node) for node in graph.nodes}
     captions: list[list[str]] = [[] for _ in graph.modules]
@@ -179,17 +182,23 @@ def _data(view: View, graph: Graph) -> dict[str, Any]:
         ],
         "outputs": graph.outputs,
         "items": items,
+        "formulas": words.formulas,
         "metrics": [{"key": key, "label": label} for key, label, _ in metrics],
-        "colour": _COLOURS.get(view.color or "", view.color if isinstance(view.color, str) else ""),
+        "colour": "own" if callable(view.color) else _COLOURS.get(view.color or "", ""),
         "collapsed": _collapsed_in(view, graph, words),
         "heat": CIVIDIS,
         "hint": HINT + (", then the backward pass." if is_measured(graph) else "."),
     }  # fmt: skip
 
 
-def _present_metrics(graph: Graph) -> list[tuple]:
-    """The metrics that are above zero somewhere."""
-    return [m for m in METRICS if any(m[2]([node]) for node in graph.nodes)]
+def _present_metrics(view: View, graph: Graph) -> list[tuple]:
+    """The metrics that are above zero somewhere, and the user's own."""
+    present = [m for m in METRICS if any(m[2]([node]) for node in graph.nodes)]
+    own = metric_of(view.color) if callable(view.color) else None
+    if own is not None:
+        # of a collapsed module it is that of its last operation, as for the norm
+        present.append(("own", own.name, lambda nodes: own.value(nodes[-1])))
+    return present
 
 
 def _collapsed_in(view: View, graph: Graph, words: Words) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .cards import Card, Cell, Span
+from .card import THUMBNAIL, Card, Cell, Span
 
 _ESCAPES = str.maketrans({
     "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": " ", "\t": " ", "\r": " ",
@@ -32,21 +32,28 @@ def spans_html(spans: tuple[Span, ...] | list[Span]) -> str:
     return "".join(parts) or " "
 
 
-def card_html(card: Card) -> str:
-    """A card as a table; rows of one cell span it."""
+def card_html(card: Card, images: bool = False) -> str:
+    """A card as a table; rows of one cell span it. Images are files, so they are optional."""
     columns = max(len(row) for row in card.rows)
     rows = []
     for row in card.rows:
-        cells = [c for c in row if c.bar is not None or any(s.text for s in c.spans)]
+        cells = [c for c in row if c.bar is not None or (images and c.images)
+                 or any(s.text for s in c.spans)]  # fmt: skip
         if not cells:
             continue
         span = columns - len(cells) + 1
         texts = [_cell_html(cell, span if i == 0 else 1) for i, cell in enumerate(cells)]
         rows.append(f"<TR>{''.join(texts)}</TR>")
-    return (
-        f'<<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3" COLOR="{card.border}" '
-        f'BGCOLOR="{card.fill}">{"".join(rows)}</TABLE>>'
+    table = (
+        f'<TABLE BORDER="{2 if card.thick else 1}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3" '
+        f'COLOR="{card.border}" BGCOLOR="{card.fill}">{"".join(rows)}</TABLE>'
     )
+    if card.double:
+        table = (
+            f'<TABLE BORDER="2" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2" '
+            f'COLOR="{card.border}"><TR><TD>{table}</TD></TR></TABLE>'
+        )
+    return f"<{table}>"
 
 
 def lines_html(lines: list[list[Span]]) -> str:
@@ -64,6 +71,16 @@ def _cell_html(cell: Cell, span: int) -> str:
             '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>'
             f'<TD BGCOLOR="{cell.bar_colour}" WIDTH="{length}" HEIGHT="6" FIXEDSIZE="TRUE"></TD>'
             f'<TD WIDTH="{74 - length}" HEIGHT="6" FIXEDSIZE="TRUE"></TD></TR></TABLE>'
+        )
+        return f'<TD ALIGN="LEFT"{columns}>{inner}</TD>'
+    if cell.images:
+        side = f'WIDTH="{THUMBNAIL:g}" HEIGHT="{THUMBNAIL:g}" FIXEDSIZE="TRUE"'
+        pictures = "".join(
+            f'<TD {side}><IMG SRC="{name}" SCALE="TRUE"/></TD>' for name, _ in cell.images
+        )
+        inner = (
+            '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="1" CELLPADDING="0"><TR>'
+            f"{pictures}</TR></TABLE>"
         )
         return f'<TD ALIGN="LEFT"{columns}>{inner}</TD>'
     side = "RIGHT" if cell.right else "LEFT"

@@ -1,7 +1,7 @@
 """The layout in rows: one operation a row in the order of the tape, the ladder beside it.
 
 Neighbours are joined down the middle; a tensor that skips rows leaves on the left and runs on a
-rail until its last reader. Modules are unbroken runs of rows, so their boxes never overlap, and
+rail until its last reader. Boxes are unbroken runs of rows, so that they never overlap, and
 their captions stand in a gutter that no line enters. The backward pass is the mirror image, with
 what the tape kept as dotted rungs between the two. Time grows as n·log n.
 """
@@ -13,8 +13,9 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from ..errors import shape_text
-from .cards import SMALL, Card, Painter, Span, card_size, cell_width, row_height, width_of
-from .drawing import Drawing, Group, Line, Rectangle, Text
+from .card import SMALL, THUMBNAIL, Card, Span, card_size, cell_width, row_height, width_of
+from .cards import Painter
+from .drawing import Drawing, Group, Image, Line, Rectangle, Text
 from .model import Edge, Node
 from .theme import CIVIDIS, line_width
 from .transforms import merge_parallel
@@ -34,7 +35,6 @@ class Row:
     mirror: Card | None
     top: float = 0.0
     height: float = 0.0
-    box: int | None = None
 
 
 def draw(view: View) -> Drawing:
@@ -46,11 +46,13 @@ class _Rows:
     def __init__(self, view: View) -> None:
         self.view, self.graph, self.painter = view, view.shown, Painter(view)
         self.theme = self.painter.theme
-        self.ladder = view.backward == "ladder"
+        self.ladder, self.overlay = view.backward == "ladder", view.backward == "overlay"
         self.edges = merge_parallel(self.graph.edges)
         self.place = {node.id: i for i, node in enumerate(self.graph.nodes)}
         self.boxes = self._find_boxes()
-        self.rows = [self._row(node) for node in self.graph.nodes]
+        within = {i: module for first, (last, module) in self.boxes.items()
+                  for i in range(first, last + 1)}  # fmt: skip
+        self.rows = [self._row(node, within.get(i)) for i, node in enumerate(self.graph.nodes)]
         self.drawing = Drawing(self.painter.text(view.title), self.theme.background)
 
     def draw(self) -> Drawing:
@@ -75,21 +77,27 @@ class _Rows:
     # what goes where
 
     def _find_boxes(self) -> dict[int, tuple[int, int]]:
-        """The first and last row of each outermost module that has more than one row."""
-        ends: dict[int, tuple[int, int]] = {}
+        """Each run of two or more rows inside one outermost module: first row → (last, module).
+
+        A module's rows are one run, but for a backward pass that others interrupt.
+        """
+        boxes: dict[int, tuple[int, int]] = {}
+        open_box: tuple[int, int | None] = (0, None)
         for i, node in enumerate(self.graph.nodes):
             around = self.graph.enclosing(node.module)
-            if around and not (node.members and around[0] == node.module):
-                ends[around[0]] = (ends.get(around[0], (i, i))[0], i)
-        return {module: rows for module, rows in ends.items() if rows[0] < rows[1]}
+            whole = bool(around) and node.members and around[0] == node.module
+            module = around[0] if around and not whole else None
+            if module is None or module != open_box[1]:
+                open_box = (i, module)
+            else:
+                boxes[open_box[0]] = (i, module)
+        return boxes
 
-    def _row(self, node: Node) -> Row:
-        around = self.graph.enclosing(node.module)
-        box = around[0] if around and around[0] in self.boxes else None
+    def _row(self, node: Node, box: int | None) -> Row:
         mirror = None
         if self.ladder and node.requires_grad:
             mirror = self.painter.gradient_card(node)
-        return Row(node, self.painter.card(node, box), mirror, box=box)
+        return Row(node, self.painter.card(node, box), mirror)
 
     def _set_columns(self) -> None:
         """Gutter for captions, rails, forward cards, rungs, backward cards, rails."""
@@ -97,7 +105,8 @@ class _Rows:
         self.rails = _rails([(i, j) for i, j, _ in edges if j > i + 1])
         back = [(i, j) for i, j, e in edges if j > i + 1 and self._returns(e)]
         self.mirror_rails = _rails(back if self.ladder else [])
-        self.captions = {box: self.painter.caption(box) for box in self.boxes}
+        self.captions = {first: self.painter.caption(module)
+                         for first, (_, module) in self.boxes.items()}  # fmt: skip
         spans = [span for lines in self.captions.values() for line in lines for span in line]
         gutter = max((width_of(s.text, s.size, s.bold) for s in spans), default=0.0)
         gutter += 2 * BOX if gutter else 0.0
@@ -125,10 +134,9 @@ class _Rows:
     def _set_rows(self) -> None:
         y = MARGIN + (34.0 if self.ladder else 8.0)
         self.first = y
-        starts = {first for first, _ in self.boxes.values()}
-        ends = {last: box for box, (_, last) in self.boxes.items()}
+        ends = {last: first for first, (last, _) in self.boxes.items()}
         for i, row in enumerate(self.rows):
-            y += 10.0 if i in starts else 0.0
+            y += 10.0 if i in self.boxes else 0.0
             row.top = y
             row.height = card_size(row.card)[1]
             if row.mirror:
@@ -136,7 +144,7 @@ class _Rows:
             y += row.height
             if i in ends:
                 needed = 13.0 * len(self.captions[ends[i]]) + 8.0
-                y = max(y, self.rows[self.boxes[ends[i]][0]].top + needed) + 10.0
+                y = max(y, self.rows[ends[i]].top + needed) + 10.0
             y += GAP
         self.drawing.height = y
 
@@ -144,13 +152,14 @@ class _Rows:
 
     def _paint_boxes(self) -> None:
         theme, rows = self.theme, self.rows
-        for box, (first, last) in self.boxes.items():
+        for first, (last, module) in self.boxes.items():
             top, bottom = rows[first].top - BOX, rows[last].top + rows[last].height + BOX
-            bottom = max(bottom, top + 13.0 * len(self.captions[box]) + 8.0)
+            bottom = max(bottom, top + 13.0 * len(self.captions[first]) + 8.0)
+            tint = theme.gradient_tint if self.painter.in_backward(module) else theme.module
             self.drawing.items.append(Rectangle(
-                MARGIN, top, self.right - MARGIN, bottom - top, theme.module, theme.module_line, 8.0
+                MARGIN, top, self.right - MARGIN, bottom - top, tint, theme.module_line, 8.0
             ))  # fmt: skip
-            for i, line in enumerate(self.captions[box]):
+            for i, line in enumerate(self.captions[first]):
                 self.drawing.items.append(Text(MARGIN + BOX, top + 13.0 + 13.0 * i, tuple(line)))
 
     def _paint_card(self, card: Card, left: float, width: float, row: Row) -> None:
@@ -173,11 +182,18 @@ class _Rows:
                                            cell.bar_colour))  # fmt: skip
                 elif i and len(cells) == 3:
                     x = left + width - 86.0
+                for k, (name, png) in enumerate(cell.images):
+                    place = left + 5.0 + k * (THUMBNAIL + 2)
+                    items.append(Image(place, y + 3, THUMBNAIL, name, png))
                 if any(span.text for span in cell.spans):
                     anchor = "end" if i and cell.right else "start"
                     items.append(Text(x, y + height / 2, cell.spans, anchor))
             y += height
-        items.append(Rectangle(left, row.top, width, row.height, "none", card.border, 3.0))
+        thick = 2.0 if card.thick else 1.0
+        items.append(Rectangle(left, row.top, width, row.height, "none", card.border, 3.0, thick))
+        if card.double:
+            items.append(Rectangle(left - 3, row.top - 3, width + 6, row.height + 6, "none",
+                                   card.border, 4.0, 2.0))  # fmt: skip
         self.drawing.items.append(Group(card.key, card.tooltip, tuple(items)))
 
     def _paint_edges(self) -> None:
@@ -200,16 +216,28 @@ class _Rows:
     def _down(self, i: int, edge: Edge, width: float) -> None:
         above, below = self.rows[i], self.rows[i + 1]
         start, end = above.top + above.height, below.top
-        self._line(((self.middle, start), (self.middle, end)), self.theme.line, width)
-        text = edge_text(edge, self.rows[i + 1].node)
-        self._shape(self.middle + 5 + width / 2, (start + end) / 2, text)
+        text, colour, dash = self._look(edge, i, i + 1)
+        self._line(((self.middle, start), (self.middle, end)), colour, width, dash)
+        self._label(self.middle + 5 + width / 2, (start + end) / 2, text)
+        if self.overlay and self._returns(edge):
+            x = self.middle - 9 - width / 2
+            self._line(((x, end), (x, start)), self.theme.gradient, width / 2 + 0.3, "dashed")
+
+    def _look(self, edge: Edge, i: int, j: int) -> tuple[str, str, str]:
+        """(label, colour, dash) of an edge between two rows."""
+        source, target = self.rows[i].node, self.rows[j].node
+        return (
+            self.painter.edge_text(edge, source, target),
+            *self.painter.edge_look(edge, source, target),
+        )
 
     def _up(self, i: int, edge: Edge, width: float) -> None:
         x = self.mirror_left + self.mirror_width / 2
         start, end = self.rows[i + 1].top, self.rows[i].top + self.rows[i].height
         self._line(((x, start), (x, end)), self.theme.gradient, width, "dashed")
-        text = f"grad {shape_text(edge.shape)}"
-        self._shape(x + 5 + width / 2, (start + end) / 2, text, self.theme.gradient)
+        if "shape" in self.view.show:
+            text = f"grad {shape_text(edge.shape)}"
+            self._label(x + 5 + width / 2, (start + end) / 2, text, self.theme.gradient)
 
     def _along_rail(self, i, j, edge, width, arrivals, labelled) -> None:
         """Out at the lower left of the source, in at the upper left of the reader."""
@@ -217,10 +245,14 @@ class _Rows:
         leave = self.rows[i].top + self.rows[i].height - 5.0
         enter = self._entry(j, arrivals, False)
         points = ((self.left, leave), (x, leave), (x, enter), (self.left, enter))
-        self._line(points, self.theme.line, width)
+        text, colour, dash = self._look(edge, i, j)
+        self._line(points, colour, width, dash)
+        if self.overlay and self._returns(edge):
+            back = ((self.left, enter + 4), (x + 4, enter + 4), (x + 4, leave - 4),
+                    (self.left, leave - 4))  # fmt: skip
+            self._line(back, self.theme.gradient, width / 2 + 0.3, "dashed")
         if not labelled:
-            y = self.rows[i].top + self.rows[i].height + 8.0
-            self._shape(self.left + 2, y, edge_text(edge, self.rows[j].node))
+            self._label(self.left + 2, self.rows[i].top + self.rows[i].height + 8.0, text)
 
     def _back_along_rail(self, i: int, j: int, width: float, arrivals: dict) -> None:
         """The mirror image: out at the upper right of the reader, in at the source's."""
@@ -284,11 +316,7 @@ class _Rows:
         theme, y = self.theme, self.drawing.height
         entries = [(colour, ink, f" {symbol} ", meaning)
                    for colour, ink, symbol, meaning in self.painter.legend()]  # fmt: skip
-        words = ["edge label: shape · width: log bytes"]
-        if self.ladder:
-            words.append("dotted: kept for backward · dashed: gradient")
-        if self.view.note:
-            words.append(self.view.note)
+        words = self.painter.notes(self.view)
         x, limit = MARGIN, max(self.drawing.width - MARGIN, 240.0)
         for colour, ink, symbol, meaning in entries:
             width = 22.0 + width_of(meaning, SMALL) + 12.0
@@ -299,7 +327,7 @@ class _Rows:
             self._label(x + 21, y, meaning, theme.muted)
             x += width
         y += 16.0
-        if self.ladder or self.view.color == "grad_norm":
+        if self.painter.range_text():
             for i, colour in enumerate(CIVIDIS):
                 self.drawing.items.append(Rectangle(MARGIN + 14.0 * i, y - 4, 14, 8, colour))
             self._label(MARGIN + 14.0 * len(CIVIDIS) + 6, y, self.painter.range_text(), theme.muted)
@@ -314,23 +342,12 @@ class _Rows:
     def _line(self, points, colour, width, dash="solid", arrow=True) -> None:
         self.drawing.items.append(Line(points, colour, width, dash, arrow))
 
-    def _shape(self, x: float, y: float, text: str, colour: str = "") -> None:
-        if "shape" in self.view.show:
-            self._label(x, y, text, colour)
-
     def _label(
         self, x: float, y: float, text: str, colour: str = "", anchor: str = "start"
     ) -> None:
-        span = Span(self.painter.text(text), colour or self.theme.muted)
-        self.drawing.items.append(Text(x, y, (span,), anchor))
-
-
-def edge_text(edge: Edge, reader: Node) -> str:
-    """`N×C×H×W`, with the operand's name where it is not the plain first one, and a count."""
-    text = shape_text(edge.shape)
-    if edge.position and reader.family in ("parameterised", "normalisation", "loss"):
-        text = f"{edge.operand}: {text}"
-    return text + (f"  (×{edge.count})" if edge.count > 1 else "")
+        if text:
+            span = Span(self.painter.text(text), colour or self.theme.muted)
+            self.drawing.items.append(Text(x, y, (span,), anchor))
 
 
 def _rails(spans: list[tuple[int, int]]) -> dict[int, int]:

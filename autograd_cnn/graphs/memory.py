@@ -19,10 +19,10 @@ def live_bytes(graph: Graph, taped: bool = False) -> tuple[int, ...]:
     lives on. Inputs, parameters and the scratch memory of an operation are not counted.
 
     >>> import autograd_cnn as ag
-    >>> x = ag.tensor([1.0, 2.0], requires_grad=True)     # 16 bytes
+    >>> x = ag.tensor([1.0, 2.0], requires_grad=True)     # 8 bytes
     >>> g = ag.graph(ag.exp(ag.sin(ag.sin(x))))
     >>> ag.graphs.live_bytes(g), ag.graphs.live_bytes(g, taped=True)
-    ((0, 16, 32, 32), (0, 16, 32, 48))
+    ((0, 8, 16, 16), (0, 8, 16, 24))
     """
     place = {node.id: i for i, node in enumerate(graph.nodes)}
     owner = _owners(graph)

@@ -53,6 +53,7 @@ class Scale:
         finite = [float(v) for v in values if v is not None and isfinite(v)]
         self.logarithmic = all(value >= 0 for value in finite)
         finite = [v for v in finite if v > 0] if self.logarithmic else finite
+        self.known = bool(finite)
         self.low, self.high = (min(finite), max(finite)) if finite else (1.0, 1.0)
 
     def colours(self, value: float) -> tuple[str, str]:

@@ -208,8 +208,8 @@ class Graph:
     def ancestors(self, target: Any) -> Graph:
         """The part of the graph that a node is computed from, the node included.
 
-        Here and below a node is given as a `Node`, an id, a name that occurs once, or a module's
-        path (`"stem.conv"`, which stands for its last operation).
+        Here and below a node is a `Node`, an id, a name that occurs once, or the path of a module
+        (`"stem.conv"`), which stands for all operations in it.
         """
         from .selection import ancestors
 

@@ -9,13 +9,17 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Mapping
 from importlib.util import find_spec
+from pathlib import Path
 
 from ..errors import require
-from .cards import width_of
-from .drawing import Drawing, Group, Line, Point, Rectangle, Text, corners, head, shortened
+from .card import width_of
+from .drawing import Drawing, Group, Image, Line, Point, Rectangle, Text, corners, head, shortened
 from .html_labels import spans_html
 from .theme import FONT
+from .thumbnails import data_uri
 
 _CHILD = """
 import sys, pygraphviz
@@ -33,8 +37,14 @@ def available() -> bool:
     return shutil.which("dot") is not None or find_spec("pygraphviz") is not None
 
 
-def render(source: str, format: str, engine: str = "dot", timeout: float = 60.0) -> bytes:
-    """DOT source as svg, png or pdf.
+def render(
+    source: str,
+    format: str,
+    engine: str = "dot",
+    timeout: float = 60.0,
+    images: Mapping[str, bytes] | None = None,
+) -> bytes:
+    """DOT source as svg, png or pdf; `images` are the PNG files it names, inlined in an svg.
 
     Raises MissingDependencyError when Graphviz is not there, RenderError with its own words when
     it fails, complains about the source, or needs longer than `timeout` seconds.
@@ -47,7 +57,11 @@ def render(source: str, format: str, engine: str = "dot", timeout: float = 60.0)
             require("pygraphviz", "graph")
         command = [sys.executable, "-c", _CHILD, format, engine]
     try:
-        done = subprocess.run(command, input=source.encode(), capture_output=True, timeout=timeout)
+        with tempfile.TemporaryDirectory() as folder:
+            for name, png in (images or {}).items():
+                (Path(folder) / name).write_bytes(png)
+            done = subprocess.run(command, input=source.encode(), capture_output=True,
+                                  timeout=timeout, cwd=folder)  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise RenderError(
             f"Graphviz needed more than {timeout:g} s for {len(source)} characters of DOT; "
@@ -58,7 +72,13 @@ def render(source: str, format: str, engine: str = "dot", timeout: float = 60.0)
     if done.returncode or complaints or not done.stdout:
         words = "\n".join(complaints or messages[-5:]) or f"exit status {done.returncode}"
         raise RenderError(f"Graphviz could not draw the graph as {format}: {words}")
-    return done.stdout
+    return _inlined(done.stdout, images) if images and format == "svg" else done.stdout
+
+
+def _inlined(svg: bytes, images: Mapping[str, bytes]) -> bytes:
+    for name, png in images.items():
+        svg = svg.replace(f'href="{name}"'.encode(), f'href="{data_uri(png)}"'.encode())
+    return svg
 
 
 def limited(source: str) -> str:
@@ -68,7 +88,12 @@ def limited(source: str) -> str:
 
 def place(drawing: Drawing, format: str, timeout: float = 60.0) -> bytes:
     """A finished drawing as png or pdf: Graphviz only paints what is already placed."""
-    return render(placed_source(drawing), format, "nop2", timeout)
+    images = {
+        image.name: image.png
+        for item in drawing.items if isinstance(item, Group)
+        for image in item.items if isinstance(image, Image)
+    }  # fmt: skip
+    return render(placed_source(drawing), format, "nop2", timeout, images)
 
 
 def placed_source(drawing: Drawing) -> str:
@@ -86,6 +111,8 @@ def placed_source(drawing: Drawing) -> str:
     for i, item in enumerate(flat):
         if isinstance(item, Rectangle):
             lines.append(_box(i, item, height))
+        elif isinstance(item, Image):
+            lines.append(_image(i, item, height))
         elif isinstance(item, Text):
             lines.append(_text(i, item, height))
         else:
@@ -103,6 +130,14 @@ def _box(i: int, box: Rectangle, height: float) -> str:
     return (
         f'  r{i} [shape=box, style="{style}", {fill}color="{colour}", penwidth={pen:g}, '
         f'pos="{x:.2f},{y:.2f}", width={box.width / 72:.4f}, height={box.height / 72:.4f}];'
+    )
+
+
+def _image(i: int, image: Image, height: float) -> str:
+    x, y = image.x + image.side / 2, height - image.y - image.side / 2
+    return (
+        f'  i{i} [shape=none, pos="{x:.2f},{y:.2f}", width={image.side / 72:.4f}, '
+        f'height={image.side / 72:.4f}, image="{image.name}", imagescale=both];'
     )
 
 

@@ -195,4 +195,3 @@ def _local_derivatives(node: TapeNode) -> dict[int, float]:
 def _number(value: Any) -> float:
     array = np.asarray(value.get() if hasattr(value, "get") else value)
     return float(array.reshape(-1)[0])
-

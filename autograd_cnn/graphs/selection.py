@@ -11,27 +11,28 @@ from .model import Edge, Graph, Node
 
 def ancestors(graph: Graph, target: Any) -> Graph:
     """The part of the graph that a node is computed from; see `Graph.ancestors`."""
-    place = find(graph, target)
-    kept = reachable(place.id, _neighbours(graph.edges, backwards=True))
-    return _only(graph, kept, (place.id,), f"what {place.name} is computed from")
+    ends = find(graph, target)
+    kept = reachable(ends, _neighbours(graph.edges, backwards=True))
+    return _only(graph, kept, (ends[-1].id,), f"what {_name(target, ends)} is computed from")
 
 
 def descendants(graph: Graph, source: Any) -> Graph:
     """The part of the graph that depends on a node; see `Graph.descendants`."""
-    place = find(graph, source)
-    kept = reachable(place.id, _neighbours(graph.edges))
+    starts = find(graph, source)
+    kept = reachable(starts, _neighbours(graph.edges))
     outputs = tuple(id for id in graph.outputs if id in kept)
-    return _only(graph, kept, outputs, f"what depends on {place.name}")
+    return _only(graph, kept, outputs, f"what depends on {_name(source, starts)}")
 
 
 def slice_between(graph: Graph, source: Any, target: Any) -> Graph:
     """The nodes on the paths from one node to another; see `Graph.slice_between`."""
-    first, last = find(graph, source), find(graph, target)
-    after = reachable(first.id, _neighbours(graph.edges))
-    before = reachable(last.id, _neighbours(graph.edges, backwards=True))
-    if last.id not in after:
-        raise ValueError(f"no path runs from {first.name} ({first.id}) to {last.name} ({last.id})")
-    return _only(graph, after & before, (last.id,), f"from {first.name} to {last.name}")
+    starts, ends = find(graph, source), find(graph, target)
+    names = _name(source, starts), _name(target, ends)
+    between = reachable(starts, _neighbours(graph.edges))
+    between &= reachable(ends, _neighbours(graph.edges, backwards=True))
+    if not between:
+        raise ValueError(f"no path runs from {names[0]} to {names[1]}")
+    return _only(graph, between, (max(between),), f"from {names[0]} to {names[1]}")
 
 
 def hide(graph: Graph, *what: str | Callable[[Node], bool]) -> Graph:
@@ -77,8 +78,8 @@ def hide(graph: Graph, *what: str | Callable[[Node], bool]) -> Graph:
     )
 
 
-def find(graph: Graph, which: Any) -> Node:
-    """The node that is meant by a Node, an id, a name that occurs once, or a module's path.
+def find(graph: Graph, which: Any) -> list[Node]:
+    """What is meant by a Node, an id, a name that occurs once, or a module's path (all inside).
 
     Raises ValueError, with the candidates, for what is not there or not unique.
     """
@@ -87,33 +88,38 @@ def find(graph: Graph, which: Any) -> Node:
     if isinstance(which, int):
         for node in graph.nodes:
             if node.id == which or which in node.members:
-                return node
+                return [node]
         raise ValueError(f"no node has the id {which}")
     if not isinstance(which, str):
         raise TypeError(f"a node is a Node, an id, a name or a path, not {type(which).__name__}")
     named = [node for node in graph.nodes if node.name == which]
     if len(named) == 1:
-        return named[0]
+        return named
+    path = tuple(which.split("."))
+    inside = [n for n in graph.nodes if graph.path(n.module)[: len(path)] == path]
+    if inside:
+        return inside
     if named:
         ids = ", ".join(str(node.id) for node in named[:8])
         raise ValueError(f"{len(named)} nodes are named {which}: give one of the ids {ids}")
-    path = tuple(which.split("."))
-    inside = [n for n in graph.nodes if graph.path(n.module)[: len(path)] == path]
-    if not inside:
-        names = ", ".join(dict.fromkeys(node.name for node in graph.nodes[:12]))
-        raise ValueError(f"no node and no module is {which!r}; there are {names}, …")
-    return inside[-1]
+    names = ", ".join(dict.fromkeys(node.name for node in graph.nodes[:12]))
+    raise ValueError(f"no node and no module is {which!r}; there are {names}, …")
 
 
-def reachable(start: int, neighbours: dict[int, list[int]]) -> set[int]:
-    """Everything that can be reached from a node, itself included."""
-    seen, stack = {start}, [start]
+def reachable(starts: Iterable[Node], neighbours: dict[int, list[int]]) -> set[int]:
+    """Everything that can be reached from some nodes, they included."""
+    seen = {node.id for node in starts}
+    stack = list(seen)
     while stack:
         for other in neighbours.get(stack.pop(), ()):
             if other not in seen:
                 seen.add(other)
                 stack.append(other)
     return seen
+
+
+def _name(which: Any, found: list[Node]) -> str:
+    return which if isinstance(which, str) else f"{found[0].name} ({found[0].id})"
 
 
 def _neighbours(edges: Iterable[Edge], backwards: bool = False) -> dict[int, list[int]]:

@@ -73,9 +73,15 @@ def merge_parallel(edges: Iterable[Edge]) -> list[Edge]:
                 first,
                 count=first.count + edge.count,
                 differentiable=first.differentiable or edge.differentiable,
+                derivative=_sum_of(first.derivative, edge.derivative),
             )
         merged[ends] = edge
     return list(merged.values())
+
+
+def _sum_of(first: float | None, second: float | None) -> float | None:
+    """The derivative with respect to a value that is used twice."""
+    return second if first is None else first if second is None else first + second
 
 
 def _join(graph: Graph, module: int, members: list[Node]) -> Node:
@@ -147,7 +153,9 @@ def _contract(graph: Graph, joined: dict[int, Node]) -> Graph:
             edge.source, edge.target, edge.position)  # fmt: skip
         edge = replace(edge, source=source, target=target)
         if key in merged:
-            edge = replace(merged[key], count=merged[key].count + edge.count)
+            first = merged[key]
+            edge = replace(first, count=first.count + edge.count,
+                           differentiable=first.differentiable or edge.differentiable)  # fmt: skip
         merged[key] = edge
     return replace(
         graph,

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ..atomic import write_atomically
 from ..errors import MissingDependencyError, require
-from . import emit_dot, emit_json, layout_rows
-from .emit_html import page
+from . import emit_dot, emit_json, emit_network, emit_scalar, layout_rows
 from .measure import is_measured, with_gradients
-from .model import Graph
+from .metrics import METRICS
+from .mirror import mirrored
+from .model import Graph, Node
 from .render import RenderError, available, limited, place, render
-from .theme import THEMES
+from .scalar import has_derivatives, with_derivatives
 from .transforms import collapse, fold_repeats
 
-FORMATS = ("svg", "png", "pdf", "gv", "dot", "json", "html")
-SHOWN = ("shape", "params", "attrs", "dtype", "source", "kept")
+FORMATS = ("svg", "png", "pdf", "gv", "dot", "json", "graphml", "gexf", "mmd", "mermaid", "html")
+SHOWN = (
+    "shape", "params", "attrs", "dtype", "stats", "maps", "receptive_field", "kept", "source",
+)  # fmt: skip
 VISIBLE = 150
 _CHOICES = {
-    "level": ("op", "module"),
-    "backward": (None, "ladder"),
-    "color": (None, "grad_norm"),
-    "direction": ("TB", "LR"),
+    "level": ("op", "module", "scalar"),
+    "backward": (None, "ladder", "overlay", "only"),
+    "direction": (None, "TB", "LR"),
     "layout": ("auto", "dot", "rows"),
-    "theme": tuple(THEMES),
+    "theme": ("light", "dark", "print"),
     "symbols": ("unicode", "ascii"),
 }
 
@@ -35,15 +38,22 @@ class View:
     """A picture of a graph.
 
     `level="module"` shows the outermost modules as cards (`depth` deeper ones), `level="op"` each
-    operation; with `fold` runs of equal modules are one card. `backward="ladder"` sets the
-    backward pass beside the forward one, with measured gradient norms; `color="grad_norm"` colours
-    a row of each card by them. `show` chooses among shape, params, attrs, dtype, source and kept.
-    `layout` is Graphviz's `"dot"`, our `"rows"` (one operation a row, which the ladder always
-    uses), or `"auto"`: dot while the graph is small enough for it. Above 150 nodes `"auto"`
-    collapses modules, and a note in the legend says so. `symbols="ascii"` is for poor fonts.
+    operation; with `fold` runs of equal modules are one card. `level="scalar"` shows, for a
+    computation with single numbers, each value, ∂f/∂value and the local derivatives.
 
-    Raises ValueError for an option that is not there, TapeError when gradients are asked for and
-    the tape is gone.
+    `backward="ladder"` sets the backward pass beside the forward one, `"overlay"` draws its edges
+    over it, `"only"` draws nothing else; all measure gradient norms. `color` adds to each card a
+    coloured row: grad_norm, flops, bytes (of output), time (a `Watch` is needed), or a function
+    from a `Node` to a number, or None for no row.
+
+    `show` chooses among shape, params, attrs, dtype, stats and maps (a `Watch` is needed),
+    receptive_field, kept and source. `layout` is Graphviz's `"dot"`, our `"rows"` (one operation a
+    row, which the ladder always uses), or `"auto"`: dot while the graph is small enough for it.
+    Above 150 nodes `"auto"` collapses modules, and a note in the legend says so. `direction` is TB
+    or, for scalars, LR unless given. `symbols="ascii"` is for poor fonts.
+
+    Raises ValueError for an option that is not there or that needs a `Watch`, TapeError when
+    gradients are asked for and the tape is gone.
     """
 
     def __init__(
@@ -54,9 +64,9 @@ class View:
         depth: int | None = None,
         fold: bool = True,
         backward: str | None = None,
-        color: str | None = None,
+        color: str | Callable[[Node], float | None] | None = None,
         show: tuple[str, ...] = ("shape", "params", "attrs"),
-        direction: str = "TB",
+        direction: str | None = None,
         layout: str = "auto",
         theme: str = "light",
         symbols: str = "unicode",
@@ -64,45 +74,80 @@ class View:
         self.level, self.depth, self.fold = level, depth, fold
         self.backward, self.color, self.show = backward, color, tuple(show)
         self.direction, self.layout, self.theme, self.symbols = direction, layout, theme, symbols
+        self._check(graph)
+        self.direction = direction or ("LR" if level == "scalar" else "TB")
+        if (backward or color == "grad_norm") and not is_measured(graph):
+            graph = with_gradients(graph)
+        if level == "scalar" and not has_derivatives(graph):
+            graph = with_derivatives(graph)
+        self.graph = graph
+        self.shown, note = self._collapsed()
+        if backward == "only":
+            self.shown = mirrored(self.shown)
+        self.note = " · ".join(words for words in (graph.note, note) if words)
+        self.title = f"Computation graph of {len(graph.nodes)} operations"
+
+    def _check(self, graph: Graph) -> None:
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name}={getattr(self, name)!r} is none of {allowed}")
+        if not (self.color is None or callable(self.color) or self.color in METRICS):
+            raise ValueError(f"color={self.color!r} is none of {tuple(METRICS)} and no function")
         unknown = [name for name in self.show if name not in SHOWN]
         if unknown:
             raise ValueError(f"show={unknown} is not among {SHOWN}")
-        if (backward or color) and not is_measured(graph):
-            graph = with_gradients(graph)
-        self.graph = graph
-        self.shown, self.note = self._collapsed()
-        self.title = f"Computation graph of {len(graph.nodes)} operations"
+        if self.level == "scalar" and (self.backward or self.depth is not None):
+            raise ValueError('level="scalar" shows every operation with its gradient: leave out '
+                             "backward and depth")  # fmt: skip
+        for wanted, there, how in (
+            (self.color == "time", "seconds", "watch=True"),
+            ("stats" in self.show, "statistics", "watch=True"),
+            ("maps" in self.show, "maps", "watch=ag.graphs.Watch(maps=6)"),
+        ):
+            if wanted and not any(getattr(node, there) for node in graph.nodes):
+                raise ValueError(
+                    f"nobody watched the {there} of this graph: ag.graph(f, *examples, {how}), or "
+                    "compute inside `with ag.graphs.Watch() as watch` and pass watch=watch"
+                )
 
     def __repr__(self) -> str:
         return f"<view: {len(self.shown.nodes)} nodes, {self.backward or self.level}>"
 
     @cached_property
     def source(self) -> str:
-        """The DOT source."""
-        return emit_dot.source(self)
+        """The DOT source, without thumbnails: DOT can only name their files."""
+        return self._dot()
 
     def to_graphviz(self) -> Any:
         """A `graphviz.Digraph` with the same source; MissingDependencyError without graphviz."""
         graphviz = require("graphviz", "graph")
-        return graphviz.Digraph("computation", body=[line + "\n" for line in emit_dot.body(self)])
+        body = self.source.splitlines(keepends=True)[1:-1]
+        return graphviz.Digraph("computation", body=body)
 
     def pipe(self, format: str = "svg") -> bytes:
-        """The picture as bytes: svg, png, pdf, gv, dot, json or html.
+        """The picture, or the data of what it shows, as bytes.
 
-        SVG of a ladder or of rows needs nothing installed; the other pictures need Graphviz.
-        Raises ValueError for another format, MissingDependencyError, or RenderError.
+        Pictures are svg, png, pdf, gv or dot, html and mmd (Mermaid), data json, graphml and gexf.
+        SVG of a ladder or of rows and html need nothing installed, png, pdf and other SVG need
+        Graphviz, graphml and gexf networkx. Raises ValueError for another format and for Mermaid
+        above 200 edges, MissingDependencyError, or RenderError.
         """
         if format not in FORMATS:
             raise ValueError(f"format {format!r} is none of {', '.join(FORMATS)}")
-        if format == "html":
-            return page(self).encode()
         if format == "json":
             return emit_json.text(self.shown).encode()
         if format in ("gv", "dot"):
             return self.source.encode()
+        if format == "graphml":
+            return emit_network.graphml(self.shown)
+        if format == "gexf":
+            return emit_network.gexf(self.shown)
+        if format in ("mmd", "mermaid"):
+            return emit_network.mermaid(self)
+        if format == "html":
+            from .emit_html import page
+
+            return page(self).encode()
         return self._picture(format, 60.0)
 
     def save(self, path: str | os.PathLike) -> Path:
@@ -128,6 +173,8 @@ class View:
     def _collapsed(self) -> tuple[Graph, str]:
         """The graph at the level asked for, and a note when that was not every operation."""
         graph = self.graph
+        if self.level == "scalar":
+            return graph, ""
         if self.level == "module" or self.depth is not None:
             shown = collapse(graph, self.depth or 1)
             return (fold_repeats(shown) if self.fold else shown), ""
@@ -145,17 +192,26 @@ class View:
     def _picture(self, format: str, timeout: float) -> bytes:
         layout = self._layout()
         if layout != "rows":
-            source = limited(self.source) if layout == "limited" else self.source
+            images = emit_dot.images_of(self)
+            source = self._dot(bool(images))
+            source = limited(source) if layout == "limited" else source
             if format == "png":
                 source = source.replace("graph [", "graph [dpi=144, ", 1)
             try:
-                return render(source, format, timeout=min(timeout, self._patience()))
+                return render(source, format, timeout=min(timeout, self._patience()),
+                              images=images)  # fmt: skip
             except (RenderError, MissingDependencyError):
                 # our own layout needs no Graphviz for SVG, and never hangs
                 if self.layout == "dot" or (format != "svg" and not available()):
                     raise
         drawing = layout_rows.draw(self)
         return drawing.svg().encode() if format == "svg" else place(drawing, format, timeout)
+
+    def _dot(self, images: bool = False) -> str:
+        if self.level == "scalar":
+            lines = emit_scalar.body(self)
+            return "digraph computation {\n" + "\n".join(lines) + "\n}\n"
+        return emit_dot.source(self, images)
 
     def _patience(self) -> float:
         return 10.0 if self.layout == "auto" else 60.0

@@ -87,7 +87,7 @@
     for (const box of open) box.level = around(box.m).filter((m) => open.some((other) => other.m === m)).length - 1;
     return open;
   }
-  const near = (from, to, distance = 6) => {
+  const near = (from, to, distance = 4) => {
     const share = Math.min(0.5, distance / (Math.hypot(to[0] - from[0], to[1] - from[1]) || 1));
     return from.map((v, axis) => v + (to[axis] - v) * share);
   };
@@ -167,7 +167,7 @@
     steps = rows.map((row) => ({ row, key: row.key, text: row.item.forward }));
     if (backward) steps.push(...rows.filter((row) => row.back).reverse().map((row) => ({ row, key: row.backKey, text: row.item.backward })));
     $("step").max = steps.length;
-    select(rowOf(selected) ? selected : null);
+    select(selected);
     search();
     recolour();
     go(step === null ? null : Math.min(step, steps.length), false);
@@ -222,7 +222,7 @@
     if (!row) return;
     const links = (here, there) => edges.filter((e) => e[here] === i).map((e) =>
       `<button data-go="${rows[e[there]].key}">${escape(rows[e[there]].item.title)}</button> ${e.shape}`).join("<br>") || "–";
-    $("details").innerHTML = row.item.about;
+    $("details").innerHTML = row.item.about + (data.formulas[row.item.formula] ?? "");
     $("details").querySelector("#reads").innerHTML = links("j", "i");
     $("details").querySelector("#readers").innerHTML = links("i", "j");
   }
@@ -270,7 +270,7 @@
       for (const [text, ink] of card.inks) text.setAttribute("fill", m < 0 ? ink : v > 0 && at < 5 ? "#FFFFFF" : "#000000");
     });
     $("scale").hidden = m < 0;
-    $("range").textContent = some.length ? `${low.toPrecision(2)} … ${high.toPrecision(2)}, log` : "nothing above 0";
+    $("range").textContent = some.length ? `${low.toPrecision(2)} … ${high.toPrecision(2)}, log` : "all 0";
   }
 
   // the player: forward from the first row to the last, then back; kept values live between
@@ -317,20 +317,21 @@
     if (buttons & 1 && (moved += Math.hypot(x, y)) > 4) aim(camera.x + x, camera.y + y);
   });
   on(canvas, "click", (event) => {
-    if (moved > 4) return;
+    if (moved > 4 || event.detail > 1) return;
     const key = keyAt(event), module = event.target.closest("text") && event.target.closest("[data-module]");
-    select(key ?? null);
+    select(key);
     if (key) focus(key);
     if (module) collapse(+module.dataset.module, true);
   });
-  on(canvas, "dblclick", (event) => {
-    const module = rowOf(keyAt(event))?.module;
+  on(canvas, "dblclick", () => {
+    // the first click may have moved the card away from under the second one
+    const module = rowOf(selected)?.module;
     if (module !== undefined) collapse(module, false);
   });
   on(canvas, "pointerover", (event) => lit(keyAt(event)));
-  on(canvas, "pointerleave", () => lit(null));
+  on(canvas, "pointerleave", () => lit());
   on(svg, "focusin", (event) => lit(keyAt(event)));
-  on(svg, "focusout", () => lit(null));
+  on(svg, "focusout", () => lit());
   on(canvas, "wheel", (event) => {
     event.preventDefault();
     const at = canvas.getBoundingClientRect();
@@ -348,7 +349,7 @@
   const actions = {
     play: () => play(), back: () => go((step ?? 0) - 1), next: () => go((step ?? 0) + 1),
     fit: () => fit(true), wide: () => fit(false), closer: () => zoom(1.25), farther: () => zoom(0.8),
-    collapse: () => collapseAll(true), expand: () => collapseAll(false), close: () => select(null), help: () => $("keys").showModal(),
+    collapse: () => collapseAll(true), expand: () => collapseAll(false), close: () => select(), help: () => $("keys").showModal(),
     backward: () => { backward = ladder && !backward; $("backward").setAttribute("aria-pressed", backward); draw(); fit(false); },
     theme: () => {
       const themes = ["auto", "light", "dark"], root = document.documentElement.dataset;
@@ -374,7 +375,7 @@
     }, action = local[event.key] ?? actions[keys[event.key]];
     if (event.key === "Escape") {
       if (typing) { $("search").value = ""; search(); focus(rows[0].key); }
-      else if (selected) { select(null); focus(key); }
+      else if (selected) { select(); focus(key); }
       else { play(false); go(null); }
     }
     else if (event.target.id === "search" && event.key === "Enter") nextHit(event.shiftKey ? -1 : 1);

@@ -68,6 +68,7 @@ class Words:
                 found.append(edge.source)
         self.primitives = self._primitives()
         self.described: dict[Any, dict[str, Any]] = {}
+        self.formulas: list[str] = []
 
     def node(self, node: Node) -> dict[str, Any]:
         """The record of one operation or input."""
@@ -83,15 +84,24 @@ class Words:
         ]
         about = (
             f"<h2>{escape(node.name)}</h2><p class=path>{escape(path) or 'outside any module'}</p>"
-            f"{_maps(node)}{_facts(rows)}{_parameters(node.parameters)}{_formula_text(formula)}"
+            f"{_maps(node)}{_facts(rows)}{_parameters(node.parameters)}"
         )
-        words = [node.name, path, node.attributes, node.source, node.family, node.dtype,
-                 shape_text(node.shape), *(p.name for p in node.parameters),
-                 *(self.graph.modules[m].kind for m in self._around(node))]
+        words = [
+            node.name,
+            path,
+            node.attributes,
+            node.source,
+            node.family,
+            node.dtype,
+            shape_text(node.shape),
+            *(p.name for p in node.parameters),
+            *(self.graph.modules[m].kind for m in self._around(node)),
+        ]
         return {
             "title": node.name,
             "label": f"{node.name}, {shape_text(node.shape)}" + (f", in {path}" if path else ""),
             "about": about,
+            "formula": self._formula_number(formula),
             "words": " ".join(words).lower(),
             "forward": self._forward(node, formula),
             "backward": self._backward(node, formula),
@@ -166,6 +176,13 @@ class Words:
             self.described[primitive] = formulas.describe(primitive)
         return self.described[primitive]
 
+    def _formula_number(self, formula: dict[str, Any] | None) -> int:
+        """Where its text is among `formulas`, which hold each text once."""
+        text = _formula_text(formula)
+        if text not in self.formulas:
+            self.formulas.append(text)
+        return self.formulas.index(text)
+
     def _forward(self, node: Node, formula: dict[str, Any] | None) -> str:
         name, size = f"<b>{escape(node.name)}</b>", shape_text(node.shape)
         if node.is_input:
@@ -199,6 +216,8 @@ def _listed(names: Any) -> str:
 
 
 def _number(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(_number, value))
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)
     if value == 0:
@@ -226,6 +245,7 @@ def _other_fields(node: Node) -> list[tuple[str, str]]:
             rows += [
                 (f"{name}: {inner.name}", _number(getattr(value, inner.name)))
                 for inner in fields(value)
+                if getattr(value, inner.name) is not False
             ]
         else:
             rows.append((name, _number(value)))

@@ -37,9 +37,9 @@ class Watch:
     between the two is counted, and the watching itself is not. `maps` is how many channels of the
     first image of a batch are kept as small grey pictures, from each output N×C×H×W.
 
-    >>> import autograd_cnn as ag
+    >>> import numpy as np, autograd_cnn as ag
     >>> x = ag.tensor([1.0, 0.0], requires_grad=True, name="x")
-    >>> with ag.graphs.Watch() as watch:
+    >>> with ag.graphs.Watch() as watch, np.errstate(divide="ignore"):
     ...     y = ag.sum(ag.log(x))
     >>> first = ag.graph(y, watch=watch).first_nonfinite()
     >>> first.name, first.statistics.nonfinite

@@ -1,7 +1,9 @@
 """Kernels: arrays in, arrays out. This page picks the provider that fits the arrays.
 
-Providers: `numpy` (the default on the CPU), `generic` (the shared code on NumPy), `reference`
-(plain loops, the oracle of the tests) and `cupy` (CuPy arrays). Nothing imports CuPy until asked.
+Providers: `native` (generated machine code, the default on the CPU where llvmlite is installed),
+`numpy` (the default elsewhere), `generic` (the shared code on NumPy), `reference` (plain loops, the
+oracle of the tests) and `cupy` (CuPy arrays). Nothing imports CuPy until asked, nor llvmlite until
+the first convolution that is large enough.
 """
 
 from __future__ import annotations
@@ -10,26 +12,42 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
-from ..errors import DeviceError
+from ..errors import DeviceError, require
 from .base import Kernels
 from .devices import device_of, is_cupy
+from .native.threads import get_num_threads, set_num_threads
 
-__all__ = ["Kernels", "explain", "provider", "provider_for", "use"]
+__all__ = [
+    "Kernels",
+    "explain",
+    "get_num_threads",
+    "provider",
+    "provider_for",
+    "set_num_threads",
+    "use",
+]
 
 _cpu: ContextVar[Kernels | None] = ContextVar("cpu_kernels", default=None)
 
 
 @cache
 def provider(name: str) -> Kernels:
-    """The provider called `name`: numpy, generic, reference or cupy."""
+    """The provider called `name`: native, numpy, generic, reference or cupy."""
     if name == "numpy":
         from .numpy import NumpyKernels
 
         return NumpyKernels(np)
+    if name == "native":
+        if find_spec("llvmlite") is None:
+            require("llvmlite", "fast")
+        from .native import NativeKernels
+
+        return NativeKernels(np)
     if name == "generic":
         return Kernels(np)
     if name == "reference":
@@ -40,10 +58,10 @@ def provider(name: str) -> Kernels:
         from .cupy import CupyKernels, cupy_module
 
         return CupyKernels(cupy_module())
-    raise ValueError(f"no kernel provider {name!r}: use numpy, generic, reference or cupy")
+    raise ValueError(f"no kernel provider {name!r}: use native, numpy, generic, reference or cupy")
 
 
-_DEFAULT = provider("numpy")
+_DEFAULT = provider("native" if find_spec("llvmlite") else "numpy")
 _ON_THE_CPU = {np.ndarray, np.float32, np.float64, int, float, bool, type(None)}
 
 

@@ -21,6 +21,16 @@ def is_basic_index(index: Any) -> bool:
     )
 
 
+def is_half(x: Array) -> bool:
+    """Whether an array is in half precision, which is summed in single and rounded once."""
+    return x.dtype.itemsize == 2 and x.dtype.kind not in "iu"
+
+
+def widened(x: Array) -> Array:
+    """`x` in the precision that its sums are made in."""
+    return x.astype("float32") if is_half(x) else x
+
+
 class ArrayKernels:
     """Operations that move or combine entries; axes come normalised (non-negative, a tuple)."""
 
@@ -58,7 +68,8 @@ class ArrayKernels:
         xp = self.xp
         top = x.real.max(axis=axes, keepdims=True)
         top = xp.where(xp.isfinite(top), top, xp.zeros_like(top))
-        total = xp.log(xp.exp(x - top).sum(axis=axes, keepdims=True)) + top
+        total = xp.log(xp.exp(widened(x - top)).sum(axis=axes, keepdims=True)) + top
+        total = total.astype(x.dtype) if is_half(x) else total
         return total if keepdims else xp.squeeze(total, axis=axes)
 
     def softmax(self, x: Array, *, axis: int) -> Array:
@@ -66,8 +77,9 @@ class ArrayKernels:
         return powers / powers.sum(axis=axis, keepdims=True)
 
     def log_softmax(self, x: Array, *, axis: int) -> Array:
-        shifted = x - x.real.max(axis=axis, keepdims=True)
-        return shifted - self.xp.log(self.xp.exp(shifted).sum(axis=axis, keepdims=True))
+        shifted = widened(x - x.real.max(axis=axis, keepdims=True))
+        result = shifted - self.xp.log(self.xp.exp(shifted).sum(axis=axis, keepdims=True))
+        return result.astype(x.dtype) if is_half(x) else result
 
     # shapes
 
@@ -95,12 +107,14 @@ class ArrayKernels:
         return x[index]
 
     def scatter_add(self, y: Array, *, index: Any, shape: tuple[int, ...]) -> Array:
-        out = self.xp.zeros(shape, y.dtype)
         if is_basic_index(index):
+            out = self.xp.zeros(shape, y.dtype)
             out[index] = y
-        else:
-            self.xp.add.at(out, index, y)
-        return out
+            return out
+        terms = widened(y)
+        out = self.xp.zeros(shape, terms.dtype)
+        self.xp.add.at(out, index, terms)
+        return out.astype(y.dtype, copy=False)
 
     def index_set(self, x: Array, y: Array | None, *, index: Any) -> Array:
         y = x.dtype.type(0) if y is None else y
@@ -114,13 +128,14 @@ class ArrayKernels:
     def put_along_axis(self, y: Array, indices: Array, *, axis: int, size: int) -> Array:
         """Add each entry of `y` at its place along `axis` of an array of zeros."""
         xp = self.xp
-        rows, places = xp.moveaxis(y, axis, -1), xp.moveaxis(indices, axis, -1)
+        rows, places = xp.moveaxis(widened(y), axis, -1), xp.moveaxis(indices, axis, -1)
         lead = xp.broadcast_shapes(rows.shape, places.shape)
         flat = (prod(lead[:-1]), lead[-1])
         rows = xp.ascontiguousarray(xp.broadcast_to(rows, lead)).reshape(flat)
         places = xp.ascontiguousarray(xp.broadcast_to(places, lead)).reshape(flat)
-        out = xp.zeros((rows.shape[0], size), y.dtype)
+        out = xp.zeros((rows.shape[0], size), rows.dtype)
         xp.add.at(out, (xp.arange(rows.shape[0])[:, None], places), rows)
+        out = out.astype(y.dtype, copy=False)
         return xp.moveaxis(out.reshape(*lead[:-1], size), -1, axis)
 
     # products
@@ -138,4 +153,6 @@ class ArrayKernels:
         return y + b
 
     def einsum(self, *x: Array, subscripts: str) -> Array:
-        return self.xp.einsum(subscripts, *x)
+        if not all(map(is_half, x)):
+            return self.xp.einsum(subscripts, *x)
+        return self.xp.einsum(subscripts, *map(widened, x)).astype(x[0].dtype)

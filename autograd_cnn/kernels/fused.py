@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .arrays import Array, ArrayKernels, Axes
+from .arrays import Array, ArrayKernels, Axes, widened
 
 
 class FusedKernels(ArrayKernels):
@@ -60,11 +60,11 @@ class FusedKernels(ArrayKernels):
     def channel_window_sum(self, x: Array, *, before: int, after: int) -> Array:
         """Σ of channels c − before … c + after around each channel c, cut at the borders."""
         widths = ((0, 0), (before, after)) + ((0, 0),) * (x.ndim - 2)
-        padded = self.xp.pad(x, widths)
+        padded = self.xp.pad(widened(x), widths)
         total = padded[:, : x.shape[1]]
         for shift in range(1, before + after + 1):
             total = total + padded[:, shift : shift + x.shape[1]]
-        return total
+        return total.astype(x.dtype, copy=False)
 
     def local_response_norm(
         self, x: Array, *, before: int, after: int, alpha: float, beta: float, k: float

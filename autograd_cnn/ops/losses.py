@@ -272,7 +272,7 @@ def _target(name, x, labels, weight, ignore_index, reduction, smoothing) -> tupl
     used = counted * 1.0
     if factors is not None:
         target, used = target * factors.reshape(column), counted * factors[safe]
-    total = float(used.sum())
+    total = float(used.sum().real)
     if reduction == "mean" and total == 0.0:
         raise ShapeError(f"{name}: the mean over no counted sample ({samples} given)")
     scale = {"mean": 1.0 / total if total else 0.0, "sum": 1.0, "none": None}[reduction]

@@ -104,7 +104,11 @@ def max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 def min(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The minimum over an axis, several, or all; a tie shares the gradient evenly."""
-    return negative(max(negative(x), axis, keepdims))
+    axes = all_axes("min", x, axis)
+    _count("min", x, axes)
+    if x.dtype.kind in "iub":  # −x can leave the range of whole numbers; ~x turns them round in it
+        return compare("invert", max(compare("invert", x), axes, keepdims))
+    return negative(max(negative(x), axes, keepdims))
 
 
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
@@ -114,7 +118,9 @@ def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
 
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """ln Σeˣ over an axis, several, or all, without overflow."""
-    return _logsumexp(x, axes=all_axes("logsumexp", x, axis), keepdims=keepdims)
+    axes = all_axes("logsumexp", x, axis)
+    _count("logsumexp", x, axes)
+    return _logsumexp(x, axes=axes, keepdims=keepdims)
 
 
 def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:

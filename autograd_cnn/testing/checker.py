@@ -9,15 +9,23 @@ import numpy as np
 
 from ..errors import GradientError
 from ..primitive import Primitive
-from ..tape import observe
 from . import laws as law
+from .blame import add_culprit
 from .hygiene import hygiene, layouts
 from .kinks import away_from_kinks, between, nearest_kink, signature
-from .report import LAWS, Kink, Report, broken
+from .programs import embedded
+from .providers import agree
+from .relations import relate
+from .report import LAWS, Kink, Report, announce, broken
+from .rounding import precision
 from .state import TOLERANCE, State
 from .subject import CannotBeComplex, Subject
 
-ALL = (1, 2, 3, 4, 5, 6, 8, 9, 11)
+ALL = tuple(LAWS)
+AT_A_POINT = (1, 2, 3, 4, 5, 6, 8, 9, 11)
+"""The laws of one function at one point, alone."""
+OF_A_RECORD = (10, 13)
+"""The laws that need to know more of an operation than how to call it."""
 
 
 def check(
@@ -35,12 +43,14 @@ def check(
     highest derivative checked, `laws` the numbers of the laws to run (all that apply when None):
     1 exact adjoint on whole numbers, 2 jvp against vjp, 3 the complex step (to 1e-12), 4 Richardson
     differences where complex numbers cannot be used, 5 the same laws on the vjp itself, 6 linear in
-    g, 8 hygiene, 9 memory layouts, 11 kinks. At a kink, the gradient must lie between the one-sided
-    derivatives; the other laws are then run beside it.
+    g, 7 rounding in single and half precision, 8 hygiene, 9 memory layouts, 10 relations to other
+    operations, 11 kinks, 12 kernel providers, 13 mutated rules must be caught, 14 inside random
+    programs. At a kink, the gradient must lie between the one-sided derivatives; the other laws are
+    then run beside it.
 
     >>> import numpy as np, autograd_cnn as ag
     >>> report = ag.testing.check(lambda x: x * ag.sin(x), np.linspace(-1.0, 1.0, 5))
-    >>> report.worst < 1e-12
+    >>> report.worst < 1e-11
     True
     >>> wrong = ag.custom_primitive("wrong", lambda x: x**3, x=lambda g, x: g * 3.001 * x**2)
     >>> try:
@@ -50,38 +60,70 @@ def check(
     3 law 3 (complex step) is broken by wrong: the derivative in x[0] is wrong
 
     Returns a Report. Raises GradientError with the law that broke, the values on both sides, the
-    index, the operation to blame and the user's line; ValueError for an unknown law or order;
-    DTypeError when nothing can be varied. Sources: Squire and Trapp 1998 (complex step); Ridders
-    1982 (extrapolated differences).
+    index, the operation to blame, the user's line, `example` (the smallest failing one that
+    Hypothesis finds, where it is installed) and `graph()`, which draws it; ValueError for an
+    unknown law or order; DTypeError when nothing can be varied. Sources: Squire and Trapp 1998
+    (complex step); Ridders 1982 (extrapolated differences).
     """
-    chosen = _chosen(laws, order)
+    from .blame import explain
+
+    try:
+        return held(function, args, attributes, order, laws, seed)
+    except GradientError as error:
+        explain(error, function, args, attributes, order, seed)
+        raise
+
+
+def held(
+    function: Callable[..., Any], args: tuple, attributes: dict[str, Any], order: int = 2,
+    laws: Iterable[int] | None = None, seed: int = 0,
+) -> Report:  # fmt: skip
+    """`check` without the search for the smallest failing example."""
+    chosen = chosen_laws(laws, order)
     if isinstance(function, Primitive) and not args:
-        return _check_record(function.name, order, chosen, seed)
+        return check_record(function.name, order, chosen, seed)
     subject = Subject.of(function, args, attributes)
-    return run(subject, order, chosen, seed)
+    report = Report(subject.name)
+    try:
+        run(subject, order, chosen, seed, report=report)
+        _beyond_the_point(subject, args, attributes, chosen, seed, report)
+    finally:
+        announce(report)
+    return report
 
 
 def run(
     subject: Subject, order: int, laws: tuple[int, ...], seed: int, *,
-    why_not: dict[int, str] | None = None, keeps_dtype: bool = True,
+    why_not: dict[int, str] | None = None, keeps_dtype: bool = True, report: Report | None = None,
 ) -> Report:  # fmt: skip
     """Run laws on a subject; `why_not` says of some laws why they do not apply."""
-    report, rng = Report(subject.name), _generator(seed)
-    subjects = [subject]
+    report = Report(subject.name) if report is None else report
+    rng, subjects = _generator(seed), [subject]
     try:
-        _run(subject, order, laws, rng, report, why_not or {}, keeps_dtype, subjects)
+        with np.errstate(all="ignore"):  # points are tried that nobody asked for
+            _run(subject, order, laws, rng, report, why_not or {}, keeps_dtype, subjects)
     except GradientError as error:
-        _add_culprit(error, subject, seed)
+        report.law(error.law).broken = True  # type: ignore[attr-defined]
+        add_culprit(error, subject, seed)
         raise
     finally:
-        report.evaluations = sum(s.evaluations for s in subjects)
+        report.evaluations += sum(s.evaluations for s in subjects)
+    return report
+
+
+def run_silently(subject: Subject, order: int, laws: tuple[int, ...], seed: int) -> Report:
+    """Run laws without looking for who is to blame."""
+    report = Report(subject.name)
+    with np.errstate(all="ignore"):
+        _run(subject, order, laws, _generator(seed), report, {}, True, [])
     return report
 
 
 def _run(subject, order, laws, rng, report, why_not, keeps_dtype, subjects) -> None:
+    for number in laws:
+        if number in why_not:
+            report.law(number).why_not = why_not[number]
     laws = tuple(number for number in laws if number not in why_not)
-    for number, reason in why_not.items():
-        report.law(number).why_not = reason
     if not subject.evaluate(subject.values):
         subject.require_tape()
         for number in laws:
@@ -100,6 +142,12 @@ def _run(subject, order, laws, rng, report, why_not, keeps_dtype, subjects) -> N
         hygiene(state, keeps_dtype)
     if 9 in laws:
         layouts(state)
+    if 7 in laws:
+        precision(state)
+    if 12 in laws:
+        agree(state)
+    if 14 in laws:
+        embedded(state)
 
 
 def _first_order(state: State, laws: tuple[int, ...], linear: bool | None) -> None:
@@ -156,18 +204,84 @@ def _is_linear(subject: Subject, values: list) -> bool | None:
     return False if signature(subject, values)[0] else None
 
 
-def _check_record(name: str, order: int, laws: tuple[int, ...], seed: int) -> Report:
+def _beyond_the_point(
+    subject: Subject,
+    args: tuple,
+    attributes: dict,
+    laws: tuple[int, ...],
+    seed: int,
+    report: Report,
+) -> None:
+    """Laws 10 and 13 of a function with its arguments."""
+    from .records import RECORDS, Record, Sample, load
+
+    primitive = subject.primitive
+    load()
+    if 10 in laws:
+        known = primitive is not None and RECORDS.get(primitive.name)
+        if known and known.function is primitive:
+            relate(primitive.name, seed, report)
+        else:
+            report.law(10).why_not = "no relation to other operations is declared"
+    if 13 in laws and primitive is None:
+        report.law(13).why_not = "not a primitive: it has no rule of its own to make wrong"
+    elif 13 in laws:
+        every = Record(primitive.name, primitive, lambda draw: None)
+        catches(every, [Sample(args, attributes)], seed, report)
+
+
+def check_record(name: str, order: int, laws: tuple[int, ...], seed: int, draws: int = 1) -> Report:
     """A primitive at arguments that its record draws, and at the kinks that its record lists."""
     from .draw import Draw
-    from .records import record_of
+    from .records import COMPOSITES, record_of
 
-    record = record_of(name)
-    sample = record.make(Draw(np.random.default_rng(seed)))
-    report = check_sample(record, sample, order, laws, seed)
+    record = COMPOSITES[name] if name in COMPOSITES else record_of(name)
+    report = Report(record.name)
+    try:
+        samples = [record.make(Draw(np.random.default_rng(seed + k))) for k in range(draws)]
+        for k, sample in enumerate(samples):
+            report.absorb(check_sample(record, sample, order, laws, seed + k))
+        _of_a_record(record, laws, seed, report)
+    except GradientError as error:
+        report.law(error.law).broken = True  # type: ignore[attr-defined]
+        raise
+    finally:
+        announce(report)
+    return report
+
+
+def _of_a_record(record: Any, laws: tuple[int, ...], seed: int, report: Report) -> None:
+    """What a record declares besides its arguments: relations, kinks, long sums, mutants."""
+    from .draw import Draw
+    from .records_long import LONG
+
+    if 10 in laws:
+        relate(record.name, seed, report)
     if 11 in laws:
         for kink in record.kinks:
             _check_documented_kink(record, kink, seed, report)
-    return report
+    if 7 in laws and record.name in LONG:
+        report.absorb(check_sample(record, LONG[record.name], 1, (7,), seed))
+    if 13 in laws and isinstance(record.function, Primitive):
+        samples = [record.make(Draw(np.random.default_rng(seed + k))) for k in range(8)]
+        catches(record, samples, seed, report)
+    elif 13 in laws:
+        report.law(13).why_not = "made of primitives, whose rules are made wrong one by one"
+
+
+def catches(record: Any, samples: list, seed: int, report: Report) -> None:
+    """Law 13: every wrong version of every rule of a primitive is caught on these arguments."""
+    from .mutation import MutationScore, mutate
+
+    score = MutationScore()
+    mutate(record, samples, seed, score)
+    for mutant in score.mutants:
+        if not report.enter(13, float(mutant.caught_by is None), 0.0):
+            broken(13, record.name, f"a wrong rule passes: {mutant}", input_name=mutant.input)
+    if not score.mutants:
+        report.law(13).why_not = record.why_not.get(
+            13, "no rule, or no gradient at these arguments"
+        )
 
 
 def check_sample(
@@ -176,10 +290,10 @@ def check_sample(
     """A record's function at one drawn sample, with the laws that the record lets apply."""
     subject = Subject.of(record.function, sample.inputs, sample.attributes)
     subject.name = record.name
-    why_not = {number: why for number, why in record.why_not.items() if number in LAWS}
-    report = run(subject, order, _chosen(laws, order), seed,
-                 why_not=why_not, keeps_dtype=record.keeps_dtype)  # fmt: skip
-    if record.decomposition is not None:
+    chosen = tuple(n for n in chosen_laws(laws, order) if n not in OF_A_RECORD)
+    report = run(subject, order, chosen, seed,
+                 why_not=record.why_not, keeps_dtype=record.keeps_dtype)  # fmt: skip
+    if record.decomposition is not None and 5 in chosen:
         _decomposed(record, sample, subject, seed, report)
     return report
 
@@ -236,7 +350,8 @@ def _check_documented_kink(record: Any, kink: Any, seed: int, report: Report) ->
     between(state, {name: np.asarray(value) for name, value in kink.gradients.items()})
 
 
-def _chosen(laws: Iterable[int] | None, order: int) -> tuple[int, ...]:
+def chosen_laws(laws: Iterable[int] | None, order: int) -> tuple[int, ...]:
+    """The numbers of the laws to run; ValueError for an unknown law or order."""
     if not isinstance(order, int) or order < 1:
         raise ValueError(f"order = {order} must be a whole number, at least 1")
     chosen = ALL if laws is None else tuple(laws)
@@ -250,56 +365,3 @@ def _chosen(laws: Iterable[int] | None, order: int) -> tuple[int, ...]:
 def _generator(seed: int) -> np.random.Generator:
     """A generator of its own: cotangents equal to data drawn from `seed` would hide errors."""
     return np.random.default_rng((seed, 1729))
-
-
-class _Calls:
-    """An observer that notes every call of a primitive: what, on what, where."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple] = []
-
-    def forward(
-        self, primitive: Primitive, inputs: list, attributes: dict, ans: Any, node: Any
-    ) -> None:
-        if node is not None:
-            self.calls.append((primitive, list(inputs), attributes, node.line, node.scope))
-
-
-def culprits(run_forward: Callable[[], Any], seed: int = 0, limit: int = 200) -> list[tuple]:
-    """The operations of a call that break a law by themselves: (primitive, line, scope, error)."""
-    watch = _Calls()
-    with observe(watch):
-        run_forward()
-    found, seen = [], set()
-    for primitive, inputs, attributes, line, scope in watch.calls[:limit]:
-        key = (primitive.name, line, scope and scope.path)
-        if key in seen:
-            continue
-        seen.add(key)
-        try:
-            subject = Subject.of(primitive, inputs, attributes)
-            _run(subject, 2, (2, 3, 4, 5), _generator(seed), Report(""), {}, True, [])
-        except GradientError as error:
-            found.append((primitive, line, scope, error))
-        except Exception:  # a call that cannot be repeated alone cannot be blamed
-            continue
-    return found
-
-
-def _add_culprit(error: Any, subject: Subject, seed: int) -> None:
-    """Name the operation inside a function whose own rule breaks a law."""
-    if subject.primitive is not None or error.law in (8, 11):
-        return
-    from ..tape import enable_grad
-    from ..tensor import Tensor
-
-    def forward() -> None:
-        with enable_grad():
-            subject.outputs(*(Tensor(x, requires_grad=True) for x in subject.values))
-
-    for primitive, line, _, inner in culprits(forward, seed):
-        error.culprit = primitive.name
-        where = f" for {inner.input_name}" if inner.input_name else ""
-        rule = f"the wrong rule is that of {primitive.name}{where}, recorded at {line}"
-        error.args = (f"{error}\n  {rule}",)
-        return

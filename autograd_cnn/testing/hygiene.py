@@ -138,8 +138,7 @@ class _Watch:
     def __init__(self) -> None:
         self.nodes: list[Any] = []
         self.arrays: list[Any] = []
-        self.declared: dict[int, int] = {}
-        self.kept: dict[int, int] = {}
+        self.declared, self.kept = _Bytes(), _Bytes()
 
     def forward(
         self, primitive: Primitive, inputs: list, attributes: dict, ans: Any, node: Any
@@ -150,17 +149,32 @@ class _Watch:
             return
         self.nodes.append((primitive.name, weakref.ref(node)))
         for array in _arrays(node.kept):
-            self.kept[id(array)] = array.nbytes
+            self.kept.count(array)
         reads = {n for _, rule, _ in node.plan.steps if rule for n in rule.reads}
         named = {"ans": ans}
         named |= {primitive.inputs[0]: tuple(inputs)} if primitive.variadic else dict(
             zip(primitive.inputs, inputs, strict=False))  # fmt: skip
         for name in reads & set(named):
             for array in _arrays(named[name]):
-                self.declared[id(array)] = array.nbytes
+                self.declared.count(array)
         for name in reads & set(primitive.extras):
             array = node.values()[node.plan.index[name]]
-            self.declared[id(array)] = array.nbytes
+            self.declared.count(array)
+
+
+class _Bytes:
+    """The bytes of different arrays, each counted once."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.seen: dict[int, Any] = {}
+
+    def count(self, array: np.ndarray) -> None:
+        """Add an array; the number of one that was freed may since be that of another."""
+        seen = self.seen.get(id(array))
+        if seen is None or seen() is not array:
+            self.seen[id(array)] = weakref.ref(array)
+            self.total += array.nbytes
 
 
 def _arrays(values: Any) -> list[np.ndarray]:
@@ -200,7 +214,7 @@ def _watched(subject: Subject, values: Arrays) -> tuple[int, int, list[str], lis
     finally:
         if collecting:
             gc.enable()
-    return sum(watch.kept.values()), sum(watch.declared.values()), hidden, leaked
+    return watch.kept.total, watch.declared.total, hidden, leaked
 
 
 def _reachable(outputs: list[Tensor], inputs: list[Tensor]) -> set[int]:

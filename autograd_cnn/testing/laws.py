@@ -138,7 +138,7 @@ def adjoint(state: State) -> None:
             2, f"forward and backward mode disagree in {subject.input_names[position]}",
             {"⟨jvp(v), u⟩": total(forward), "⟨v, vjp(u)⟩": total(backward)},
             magnitude(forward) + magnitude(backward), position, tolerance=tolerance,
-            again=lambda values, sides=sides: tuple(map(total, sides(values))),
+            again=lambda values, sides=sides: tuple(map(total, sides(values))), along=direction,
         )  # fmt: skip
 
 
@@ -178,7 +178,7 @@ def _against_rule(
         return total(products(moved, state.cotangents)), float((direction * pulled).sum())
 
     state.compare(law, f"the derivative in {at} is wrong", sides, scale, position, index, tolerance,
-                  again if law == 3 else None)  # fmt: skip
+                  again if law == 3 else None, direction if law == 3 else None)  # fmt: skip
 
 
 def _require_analytic(
@@ -212,6 +212,7 @@ class _Scalar(State):
     def __init__(self, state: State) -> None:
         self.__dict__.update(state.__dict__)
         self.cotangents = [np.asarray(1.0)]
+        self.size = state.size  # that of f: its outputs go with its own cotangents
 
 
 def difference(state: State, position: int, direction: np.ndarray) -> tuple[float, float]:
@@ -275,7 +276,8 @@ def linear_in_g(state: State) -> None:
             sides = {"vjp(2u − ¾v)": float(both[position][wrong]),
                      "2vjp(u) − ¾vjp(v)": float(expected[wrong])}  # fmt: skip
             state.compare(6, f"the rule for {name} is not linear in g", sides, scale, position,
-                          wrong, TOLERANCE[6] * max(expected.size, 1) ** 0.5)  # fmt: skip
+                          wrong, TOLERANCE[6] * max(expected.size, 1) ** 0.5,
+                          along=4.0 * _unit(expected.shape, wrong))  # fmt: skip
         wrong = _worst_place(nothing[position], 0.0 * expected)
         if wrong is not None:
             sides = {"vjp(0)": float(nothing[position][wrong]), "0": 0.0}
@@ -317,9 +319,13 @@ def units(shape: tuple[int, ...], places: Any) -> Iterator[tuple[np.ndarray, tup
     """Arrays with a single 1, at each of the flat places, with its index."""
     for place in places:
         index = tuple(int(i) for i in np.unravel_index(int(place), shape))
-        unit = np.zeros(shape)
-        unit[index] = 1.0
-        yield unit, index
+        yield _unit(shape, index), index
+
+
+def _unit(shape: tuple[int, ...], index: tuple) -> np.ndarray:
+    unit = np.zeros(shape)
+    unit[index] = 1.0
+    return unit
 
 
 def _only(state: State, position: int, direction: np.ndarray) -> Arrays:

@@ -16,7 +16,8 @@ from ..engine import gradients
 from ..errors import GradientError
 from ..tape import enable_grad, no_grad
 from ..tensor import Tensor
-from .checker import culprits, run
+from .blame import culprits
+from .checker import run
 from .report import Report, broken
 from .subject import STEP, Subject
 

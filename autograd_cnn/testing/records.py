@@ -81,6 +81,8 @@ def load() -> None:
         records_layers,
         records_structure,
         records_widened,
+        relations_elementwise,
+        relations_layers,
     )
 
 

@@ -198,7 +198,11 @@ record(
     ),
 )
 
-composite(ops.batch_norm, lambda draw: sample(draw.normal((4, 2, 3)), training=True))
+composite(
+    ops.batch_norm,
+    lambda draw: sample(draw.normal((4, 2, 3)), training=True),
+    name="batch_norm in training",
+)
 composite(
     ops.group_norm,
     lambda draw: sample(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -14,11 +15,19 @@ LAWS = {
     4: "Richardson",
     5: "higher orders",
     6: "linear in g",
+    7: "rounding",
     8: "hygiene",
     9: "layouts",
+    10: "relations",
     11: "kinks",
+    12: "providers",
+    13: "mutation",
+    14: "programs",
 }
-"""The laws by their number in `docs/checking.md`; the others belong to the suite."""
+"""The laws by their number in `docs/checking.md`."""
+
+SHARES = (7, 12)
+"""Laws whose errors are shares of a bound and not relative errors in double precision."""
 
 
 @dataclass
@@ -30,6 +39,7 @@ class Law:
     worst: float = 0.0
     comparisons: int = 0
     why_not: str | None = None
+    broken: bool = False
 
     @property
     def name(self) -> str:
@@ -37,9 +47,12 @@ class Law:
 
     def __str__(self) -> str:
         start = f"{self.number:>4}  {self.name:<20}"
+        if self.broken:
+            return f"{start}broken    {self.comparisons} comparisons"
         if self.comparisons == 0:
             return f"{start}–         {self.why_not or 'nothing to compare'}"
         allowed = "exact" if self.tolerance == 0 else f"allowed {self.tolerance:.0e}"
+        allowed = "of the bound" if self.number in SHARES else allowed
         note = f"; {self.why_not}" if self.why_not else ""
         return f"{start}{self.worst:<9.2g} {allowed}, {self.comparisons} comparisons{note}"
 
@@ -71,8 +84,32 @@ class Report:
 
     @property
     def worst(self) -> float:
-        """The largest relative error of any law."""
-        return max((law.worst for law in self.laws.values()), default=0.0)
+        """The largest relative error of any law in double precision."""
+        return max((law.worst for n, law in self.laws.items() if n not in SHARES), default=0.0)
+
+    def absorb(self, other: Report) -> None:
+        """Enter what another check of the same function found: the worst, the most, the nearest."""
+        for number, theirs in other.laws.items():
+            ours = self.law(number)
+            if (theirs.comparisons and not ours.comparisons) or ours.why_not is None:
+                ours.why_not = theirs.why_not
+            ours.broken |= theirs.broken
+            ours.comparisons += theirs.comparisons
+            ours.worst = max(ours.worst, theirs.worst)
+            ours.tolerance = max(ours.tolerance, theirs.tolerance)
+        self.evaluations += other.evaluations
+        self.kinks += [kink for kink in other.kinks if kink not in self.kinks]
+        self.notes += [note for note in other.notes if note not in self.notes]
+        self.bytes_kept = max(self.bytes_kept, other.bytes_kept)
+        self.bytes_declared = max(self.bytes_declared, other.bytes_declared)
+
+    def enter(self, number: int, error: float, tolerance: float) -> bool:
+        """Count one comparison of a law; whether it is within the tolerance."""
+        law = self.law(number)
+        law.comparisons += 1
+        law.worst = max(law.worst, error)
+        law.tolerance = max(law.tolerance, tolerance)
+        return error <= tolerance
 
     def law(self, number: int) -> Law:
         """The entry of a law, made on first use."""
@@ -114,4 +151,15 @@ def broken(
     raised: Any = GradientError("\n".join(lines))
     raised.law, raised.name, raised.sides, raised.error = law, name, dict(sides or {}), error
     raised.input_name, raised.index, raised.line, raised.culprit = input_name, index, line, None
+    raised.example = raised.smallest = None
     raise raised
+
+
+LISTENERS: list[Callable[[Report], None]] = []
+"""Who is told of every finished check, as the pytest plugin is."""
+
+
+def announce(report: Report) -> None:
+    """Tell every listener of a finished check."""
+    for listener in LISTENERS:
+        listener(report)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..tape import observe
 from .report import LAWS, Report, broken
+from .rounding import explained
 from .subject import Arrays, Subject
 
 TOLERANCE = {1: 0.0, 2: 1e-13, 3: 1e-12, 4: 1e-10, 5: 1e-10, 6: 1e-13, 9: 1e-13}
@@ -49,14 +50,15 @@ class State:
         self, law: int, what: str, sides: dict[str, float], scale: float,
         position: int | None = None, index: tuple | None = None, tolerance: float | None = None,
         again: Callable[[Arrays], tuple[float, float]] | None = None,
+        along: np.ndarray | None = None,
     ) -> None:  # fmt: skip
         """Enter one comparison of two numbers in the report, or raise GradientError.
 
-        `again` computes both at other values: before anything is called wrong, the tolerance is
-        raised to what rounding alone does a few units in the last place away.
+        Before anything is called wrong, the tolerance is raised to what rounding alone explains:
+        `again` computes both numbers at other values, a few units in the last place away, and
+        `along` says that they are ⟨along, vjp⟩ of the input at `position`, which has a bound.
         """
         reported = self.reported or law
-        entry = self.report.law(reported)
         if tolerance is None:
             tolerance = TOLERANCE[law] if not self.reported else max(TOLERANCE[law], TOLERANCE[5])
         if law != 4:  # whose estimate knows how coarse the function is
@@ -67,10 +69,10 @@ class State:
             noise = self.noise(again, (left, right))
             if abs(left - right) <= 16 * noise and noise < 1e-6 * self.size():
                 error = 0.0
-        entry.comparisons += 1
-        entry.worst = max(entry.worst, error)
-        entry.tolerance = max(entry.tolerance, tolerance)
-        if error <= tolerance:
+        if error > tolerance and along is not None and position is not None:
+            if abs(left - right) <= self._explained(position, along):
+                error = 0.0
+        if self.report.enter(reported, error, tolerance):
             return
         if reported != law:
             what = f"order {self.subject.order}, {LAWS[law]}: {what}"
@@ -79,6 +81,14 @@ class State:
             input_name=None if position is None else self.subject.input_names[position],
             index=index, line=self.subject.line,
         )  # fmt: skip
+
+    def _explained(self, position: int, along: np.ndarray) -> float:
+        """By how much rounding lets two computations of ⟨along, vjp(u)⟩ differ."""
+        pulled = self.subject.derivative(len(self.outputs))
+        try:
+            return explained(pulled, [*self.values, *self.cotangents], position, along)
+        except Exception:  # a rule with no derivative of its own
+            return 0.0
 
     def noise(self, again: Callable[[Arrays], tuple[float, ...]], here: tuple[float, ...]) -> float:
         """How much rounding moves numbers: the most they change a few ulps around the point."""

@@ -77,6 +77,11 @@ class Subject:
             primitive,
         )
 
+    @staticmethod
+    def argument_names(function: Any, args: Sequence[Any]) -> list[str]:
+        """A name for every argument of a call, containers whole."""
+        return _argument_names(function, len(args))
+
     @property
     def values(self) -> Arrays:
         return [np.array(self.args[k], np.float64) for k in self.positions]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-INTEGER, FLOAT, POINTER = "i64", "float", "ptr"
+INTEGER, FLOAT, DOUBLE, POINTER = "i64", "float", "double", "ptr"
 _WORDS = {"+": "add", "-": "sub", "*": "mul", "/": "div"}
 
 
@@ -125,8 +125,8 @@ class Function:
     def integer(self, value: int) -> Value:
         return Value(self, INTEGER, str(value))
 
-    def real(self, value: float) -> Value:
-        return Value(self, FLOAT, f"{float(value):.6e}")
+    def real(self, value: float, kind: str = FLOAT) -> Value:
+        return Value(self, kind, f"{float(value):.6e}")
 
     def zeros(self) -> Value:
         return Value(self, self.vector, "zeroinitializer")
@@ -143,16 +143,23 @@ class Function:
             f"select {condition.kind} {condition.text}, {x.kind} {x.text}, {x.kind} {_text(y)}",
         )
 
+    def convert(self, value: Value, kind: str) -> Value:
+        """An integer or a real number as a real number of another width."""
+        word = {INTEGER: "sitofp", FLOAT: "fpext", DOUBLE: "fptrunc"}[value.kind]
+        return self.emit(kind, f"{word} {value.kind} {value.text} to {kind}")
+
+    def square_root(self, x: Value) -> Value:
+        self._declared.add("declare double @llvm.sqrt.f64(double)")
+        return self.emit(DOUBLE, f"call double @llvm.sqrt.f64(double {x.text})")
+
     # memory
 
     def step(self, pointer: Value, count: Value | int, kind: str) -> Value:
         """`pointer` moved by `count` entries of `kind`."""
-        return self.emit(
-            POINTER, f"getelementptr {kind}, ptr {pointer.text}, i64 {_text(count)}"
-        )
+        return self.emit(POINTER, f"getelementptr {kind}, ptr {pointer.text}, i64 {_text(count)}")
 
     def load(self, pointer: Value, kind: str = FLOAT) -> Value:
-        align = 8 if kind in (INTEGER, POINTER) else 4
+        align = 8 if kind in (INTEGER, POINTER, DOUBLE) else 4
         return self.emit(kind, f"load {kind}, ptr {pointer.text}, align {align}")
 
     def store(self, value: Value, pointer: Value) -> None:
@@ -200,10 +207,8 @@ class Function:
         suffix = f"v{self.lanes}f32" if x.kind == self.vector else "f32"
         kind = x.kind
         self._declared.add(f"declare {kind} @llvm.fmuladd.{suffix}({kind}, {kind}, {kind})")
-        return self.emit(
-            kind,
-            f"call {kind} @llvm.fmuladd.{suffix}({kind} {x.text}, {kind} {y.text}, {kind} {z.text})",
-        )
+        operands = ", ".join(f"{kind} {value.text}" for value in (x, y, z))
+        return self.emit(kind, f"call {kind} @llvm.fmuladd.{suffix}({operands})")
 
     def mask(self, count: Value, first: int = 0, every: int = 1) -> Value:
         """Which lanes, numbered from `first`, are below `count` and multiples of `every`."""
@@ -214,9 +219,7 @@ class Function:
             kind, f"shufflevector {kind} {one.text}, {kind} poison, {kind} zeroinitializer"
         )
         lanes = range(first, first + self.lanes)
-        low = -(2**31)
         numbers = ", ".join(f"i32 {lane if lane % every == 0 else 2**31 - 1}" for lane in lanes)
-        del low
         return self.emit(bits, f"icmp slt {kind} <{numbers}>, {many.text}")
 
     def load_masked(self, pointer: Value, mask: Value) -> Value:

@@ -16,6 +16,7 @@ from .assembly import Function
 from .machine import Machine
 
 _lock = threading.Lock()
+_engines: list[llvm.ExecutionEngine] = []  # they own the code
 _addresses: dict[tuple, int] = {}
 
 
@@ -37,9 +38,10 @@ def _compile(machine: Machine, build: Callable[..., Function], key: tuple) -> in
     if code is None:
         code = _emit(machine, text)
         objects.remember(_fingerprint(machine, text), code)
-    engine = _engine()
+    engine = _new_engine()
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
+    _engines.append(engine)
     return engine.get_function_address(name)
 
 
@@ -79,8 +81,8 @@ def _target_machine(machine: Machine) -> llvm.TargetMachine:
     )
 
 
-@cache
-def _engine() -> llvm.ExecutionEngine:
+def _new_engine() -> llvm.ExecutionEngine:
+    """One an object: code added to an engine that has run is not made executable."""
     _start()
     target = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine()
     return llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)

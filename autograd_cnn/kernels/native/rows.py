@@ -21,13 +21,20 @@ def gather(machine: Machine, name: str, stride: int) -> Function:
     with f.loop(count) as number:
         start, place, length = _run(f, table, number)
         target, source = flat + start, array + place
+
+        def move(i: Value, left: Value | None) -> None:
+            if left is None:
+                f.store(f.load(source + i, f.vector), target + i)
+            else:
+                _gather_vector(f, source + i * stride, target + i, left, stride)
+
+        def move_one(i: Value) -> None:
+            f.store(f.load(source + i * stride), target + i)
+
         with f.when(place < 0):
             f.clear(target, length)
         with f.when(place > -1):
-            for first, mask_of in _vectors(f, machine, length, stride):
-                _gather_vector(f, source + first * stride, target + first, mask_of, stride)
-            with _rest(f, machine, length, stride) as i:
-                f.store(f.load(source + i * stride), target + i)
+            _move_run(f, machine, length, stride, move, move_one)
     return f
 
 
@@ -38,66 +45,65 @@ def scatter(machine: Machine, name: str, stride: int) -> Function:
     with f.loop(count) as number:
         start, place, length = _run(f, table, number)
         source, target = flat + start, array + place
-        for first, mask_of in _vectors(f, machine, length, stride):
-            _scatter_vector(f, source + first, target + first * stride, mask_of, stride)
-        with _rest(f, machine, length, stride) as i:
+
+        def move(i: Value, left: Value | None) -> None:
+            if left is None:
+                f.store(f.load(source + i, f.vector), target + i)
+            else:
+                _scatter_vector(f, source + i, target + i * stride, left, stride)
+
+        def move_one(i: Value) -> None:
             f.store(f.load(source + i), target + i * stride)
+
+        _move_run(f, machine, length, stride, move, move_one)
     return f
 
 
-def _run(f: Function, table: Value, number: Value) -> tuple[Value, ...]:
+def _run(f: Function, table: Value, number: Value) -> list[Value]:
     entry = f.step(table, number * RUN_WORDS, INTEGER)
-    return tuple(f.load(f.step(entry, word, INTEGER), INTEGER) for word in range(RUN_WORDS))
+    return [f.load(f.step(entry, word, INTEGER), INTEGER) for word in range(RUN_WORDS)]
 
 
-def _masks(machine: Machine) -> bool:
-    """Whether part of a vector can be moved without a branch for each lane."""
-    return machine.name in ("avx512", "avx2")
+def _move_run(f: Function, machine: Machine, length: Value, stride: int, move, move_one) -> None:
+    """Whole vectors; then what is left by masks where the processor has them, or one by one.
 
-
-def _vectors(f: Function, machine: Machine, length: Value, stride: int):
-    """The place of each vector of a run, and its masks: all lanes, then what is left of them."""
-    if stride > _WIDEST_STRIDE or not _masks(machine):
+    With a stride every vector is masked: its last entries may lie outside the array.
+    """
+    masks = stride <= _WIDEST_STRIDE and machine.name in ("avx512", "avx2")
+    if masks and stride > 1:
+        with f.loop(length, step=f.lanes) as i:
+            move(i, length - i)
         return
-    with f.loop(length, step=f.lanes) as first:
-        left = (length - first) * stride - (stride - 1)
-        yield first, lambda part, every: f.mask(left, part * f.lanes, every)
+    whole = length // f.lanes * f.lanes if stride == 1 else f.integer(0)
+    if stride == 1:
+        with f.loop(whole, step=f.lanes) as i:
+            move(i, None)
+    if masks:
+        with f.when(whole < length):
+            move(whole, length - whole)
+    else:
+        with f.loop(length, start=whole) as i:
+            move_one(i)
 
 
-def _rest(f: Function, machine: Machine, length: Value, stride: int):
-    """The entries that `_vectors` leaves."""
-    done = stride <= _WIDEST_STRIDE and _masks(machine)
-    return f.loop(length, start=length if done else 0)
-
-
-def _gather_vector(f: Function, source: Value, target: Value, mask_of, stride: int) -> None:
+def _gather_vector(f: Function, source: Value, target: Value, left: Value, stride: int) -> None:
     """Read `stride` vectors and keep every stride-th lane."""
-    lanes, kept = f.lanes, None
+    lanes, kept = f.lanes, f.zeros()
+    reach = left * stride - (stride - 1)
     for part in range(stride):
-        seen = f.load_masked(source + part * lanes, mask_of(part, 1))
+        seen = f.load_masked(source + part * lanes, f.mask(reach, part * lanes))
         wanted = [lane * stride - part * lanes for lane in range(lanes)]
-        here = [0 <= place < lanes for place in wanted]
-        if kept is None:
-            picked = [place if inside else -1 for place, inside in zip(wanted, here, strict=True)]
-            kept = seen if stride == 1 else f.shuffle(seen, seen, picked)
-            continue
-        merged = [
-            lanes + place if inside else lane
-            for lane, (place, inside) in enumerate(zip(wanted, here, strict=True))
-        ]
+        merged = [lanes + w if 0 <= w < lanes else lane for lane, w in enumerate(wanted)]
         kept = f.shuffle(kept, seen, merged)
-    whole = f.emit(
-        f"<{lanes} x i1>", f"or <{lanes} x i1> {_every(f, mask_of, stride)}, zeroinitializer"
-    )
-    f.store_masked(kept, target, whole)
+    f.store_masked(kept, target, f.mask(left))
 
 
-def _scatter_vector(f: Function, source: Value, target: Value, mask_of, stride: int) -> None:
-    """Write `stride` vectors in which only every stride-th lane is stored."""
+def _scatter_vector(f: Function, source: Value, target: Value, left: Value, stride: int) -> None:
+    """Write `stride` vectors of which only every stride-th lane is stored."""
     lanes = f.lanes
-    values = f.load_masked(source, Value(f, f"<{lanes} x i1>", _every(f, mask_of, stride)))
+    values, reach = f.load_masked(source, f.mask(left)), left * stride - (stride - 1)
     for part in range(stride):
         places = range(part * lanes, (part + 1) * lanes)
         spread = [place // stride if place % stride == 0 else -1 for place in places]
-        wide = values if stride == 1 else f.shuffle(values, values, spread)
-        f.store_masked(wide, target + part * lanes, mask_of(part, stride))
+        mask = f.mask(reach, part * lanes, stride)
+        f.store_masked(f.shuffle(values, values, spread), target + part * lanes, mask)

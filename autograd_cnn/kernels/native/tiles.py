@@ -8,7 +8,7 @@ multiplied pixel by pixel and each sum is added up at the end.
 
 from __future__ import annotations
 
-from .assembly import INTEGER, POINTER, Function, Value, Variable
+from .assembly import INTEGER, Function, Value, Variable
 from .machine import Machine
 
 CORRELATE = "x* w* z* bias* taps* tap_count channels channel_stride z_stride"
@@ -95,6 +95,3 @@ def _fold(lanes: int, one: list, other: list, same: bool) -> tuple[list, list, l
             owners += [owner] * middle
     spare = lanes - len(low)
     return low + [-1] * spare, high + [-1] * spare, owners + [None] * spare
-
-
-__all__ = ["CORRELATE", "POINTER", "PRODUCTS", "add_up", "correlate", "products"]

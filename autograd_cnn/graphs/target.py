@@ -1,0 +1,144 @@
+"""Drawing something that a Python file defines: what `autograd-cnn graph` does."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import contextmanager
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import TapeError
+from ..tensor import Tensor
+from .build import graph
+from .model import Graph
+from .watch import Watch
+
+
+class TargetError(ValueError):
+    """What was named cannot be drawn; the message says what was found instead."""
+
+
+def draw_target(
+    target: str, out: str | os.PathLike, shapes: Iterable[str] = (), **options: Any
+) -> Path:
+    """Draw what `FILE.py:NAME` names to a file whose suffix tells the format.
+
+    The file is run, and nothing else. NAME may be a recorded tensor, a `Graph`, a Program, a module
+    or a function; the latter two are called with `shapes`, each as `1x3x32x32` (standard normal numbers,
+    seed 0) or `scalar`; a function that needs no argument is called, and what it returns drawn.
+    `options` are those of `View`.
+
+    Raises TargetError, or what the file itself raises.
+    """
+    name, attribute = _split(target)
+    found = _found(_run(name), attribute, name)
+    watched = set(options.get("show", ())) & {"stats", "maps"} or options.get("color") == "time"
+    watch = Watch(maps=6 if "maps" in options.get("show", ()) else 0) if watched else None
+    return graph_of(found, attribute, shapes, watch).view(**options).save(out)
+
+
+def graph_of(
+    found: Any, name: str, shapes: Iterable[str] = (), watch: Watch | None = None
+) -> Graph:
+    """The graph of a tensor, a `Graph`, a module or a function with inputs of some shapes."""
+    examples = [_example(text) for text in shapes]
+    if isinstance(found, Graph):
+        return found
+    if isinstance(found, type):
+        raise TargetError(f"{name} is a class: name an instance, as in `net = {name}()`")
+    if not callable(found) or isinstance(found, Tensor):
+        try:
+            return graph(found)
+        except TapeError as error:
+            raise TargetError(f"{name}: {error}") from error
+    if not examples and hasattr(found, "listing"):  # a Program has examples of its own
+        return graph(found, watch=watch)
+    if not examples and not hasattr(found, "named_parameters"):
+        return _of_no_argument(found, name, watch)
+    if not examples:
+        raise TargetError(f"{name} is a module: give the shape of its input, as in 1x3x32x32")
+    return graph(found, *examples, watch=watch)
+
+
+def _of_no_argument(found: Callable, name: str, watch: Watch | None) -> Graph:
+    """A function of nothing makes tensors, or the graph itself."""
+    parameters = inspect.signature(found).parameters.values()
+    plain = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    needed = [p.name for p in plain if p.default is p.empty]
+    if needed:
+        raise TargetError(f"{name}({', '.join(needed)}) needs {len(needed)} input(s): give the "
+                          "shape of each, as in 1x3x32x32, or scalar")  # fmt: skip
+    if watch is None:
+        return graph_of(found(), name)
+    with watch:
+        made = found()
+    return made if isinstance(made, Graph) else graph(made, watch=watch)
+
+
+def _split(target: str) -> tuple[Path, str]:
+    file, colon, attribute = target.rpartition(":")
+    if not colon or not attribute.replace(".", "").isidentifier() or not file:
+        raise TargetError(f"{target!r} is not FILE.py:NAME, as in model.py:net")
+    path = Path(file)
+    if not path.is_file():
+        raise TargetError(f"there is no file {file}")
+    return path, attribute
+
+
+def _run(path: Path) -> Any:
+    """The file as a module, its folder first on the path while it runs."""
+    spec = spec_from_file_location(f"_drawn_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise TargetError(f"{path} is not a Python file")
+    module = module_from_spec(spec)
+    with _importable(path.parent, spec.name, module):
+        spec.loader.exec_module(module)
+    return module
+
+
+@contextmanager
+def _importable(folder: Path, name: str, module: Any) -> Any:
+    place = str(folder.resolve())
+    sys.path.insert(0, place)
+    sys.modules[name] = module
+    try:
+        yield
+    finally:
+        sys.modules.pop(name, None)
+        if place in sys.path:
+            sys.path.remove(place)
+
+
+def _found(module: Any, attribute: str, path: Path) -> Any:
+    value = module
+    for part in attribute.split("."):
+        if not hasattr(value, part):
+            names = [name for name, thing in vars(module).items() if _is_own(name, thing, module)]
+            there = f"; it has {', '.join(names[:8])}" if names else ""
+            raise TargetError(f"{path} has no {attribute}{there}")
+        value = getattr(value, part)
+    return value
+
+
+def _is_own(name: str, thing: Any, module: Any) -> bool:
+    """Whether the file itself made something that can be drawn."""
+    if name.startswith("_") or not (callable(thing) or isinstance(thing, (Tensor, Graph))):
+        return False
+    made_by_def = isinstance(thing, type) or hasattr(thing, "__qualname__")
+    return not made_by_def or thing.__module__ == module.__name__
+
+
+def _example(text: str) -> Any:
+    if text == "scalar":
+        return 1.0
+    parts = text.lower().replace("×", "x").split("x")
+    if not all(part.isdigit() and int(part) for part in parts):
+        raise TargetError(f"{text!r} is no shape: write 1x3x32x32, or scalar")
+    shape = tuple(map(int, parts))
+    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)

@@ -1,0 +1,221 @@
+"""After a law broke: which operation is to blame, the smallest example that fails, its graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from .. import tree
+from ..errors import GradientError
+from ..primitive import Primitive
+from ..tape import enable_grad, observe
+from ..tensor import Tensor
+from .subject import Subject
+
+BUDGET = 80
+"""So many checks, of the broken law alone, are spent on looking for a smaller example."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """Arguments on which a law breaks: inputs by name, and attributes."""
+
+    inputs: dict[str, Any]
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{n} = {_text(v)}" for n, v in (self.inputs | self.attributes).items())
+
+    @property
+    def size(self) -> int:
+        """How many entries its arrays have."""
+        return sum(np.size(leaf) for leaf in tree.leaves(list(self.inputs.values())))
+
+
+def _text(value: Any) -> str:
+    with np.printoptions(precision=4, threshold=20, suppress=True):
+        return repr(value)
+
+
+# who
+
+
+class _Calls:
+    """An observer that notes every call of a primitive: what, on what, where."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple] = []
+
+    def forward(
+        self, primitive: Primitive, inputs: list, attributes: dict, ans: Any, node: Any
+    ) -> None:
+        if node is not None:
+            self.calls.append((primitive, list(inputs), attributes, node.line, node.scope))
+
+
+def culprits(run_forward: Callable[[], Any], seed: int = 0, limit: int = 200) -> list[tuple]:
+    """The operations of a call that break a law by themselves: (primitive, line, scope, error)."""
+    from .checker import run_silently
+
+    watch = _Calls()
+    with observe(watch):
+        run_forward()
+    found, seen = [], set()
+    for primitive, inputs, attributes, line, scope in watch.calls[:limit]:
+        key = (primitive.name, line, scope and scope.path)
+        if key in seen:
+            continue
+        seen.add(key)
+        try:
+            run_silently(Subject.of(primitive, inputs, attributes), 2, (2, 3, 4, 5), seed)
+        except GradientError as error:
+            found.append((primitive, line, scope, error))
+        except Exception:  # a call that cannot be repeated alone cannot be blamed
+            continue
+    return found
+
+
+def add_culprit(error: Any, subject: Subject, seed: int) -> None:
+    """Name the operation inside a function whose own rule breaks a law."""
+    if subject.primitive is not None or error.law not in (1, 2, 3, 4, 5, 6):
+        return
+
+    def forward() -> None:
+        with enable_grad():
+            subject.outputs(*(Tensor(x, requires_grad=True) for x in subject.values))
+
+    for primitive, line, _, inner in culprits(forward, seed):
+        error.culprit = primitive.name
+        where = f" for {inner.input_name}" if inner.input_name else ""
+        rule = f"the wrong rule is that of {primitive.name}{where}, recorded at {line}"
+        error.args = (f"{error}\n  {rule}",)
+        return
+
+
+# on what
+
+
+def explain(
+    error: Any, function: Callable, args: tuple, attributes: dict[str, Any], order: int, seed: int
+) -> None:
+    """Give an error its smallest failing example, and the means to draw it."""
+    drawn = isinstance(function, Primitive) and not args
+    if not drawn:
+        names = Subject.argument_names(function, args)
+        error.example = Example(dict(zip(names, args, strict=True)), attributes)
+    found = _smallest(error, function, args, attributes, order, seed)
+    if found is not None:
+        error.example, error.smallest = found
+        error.args = (f"{error}\n  the smallest failing example found:\n    "
+                      + str(error.example).replace("\n", "\n    "),)  # fmt: skip
+    example = error.example
+    error.graph = lambda: _graph(function, example)
+
+
+def _graph(function: Callable, example: Example | None) -> Any:
+    """The computation graph of a function at an example."""
+    if example is None:
+        raise LookupError("no failing example was found: Hypothesis is needed to draw one")
+    values = tree.map_leaves(_variable, list(example.inputs.values()))
+    with enable_grad():
+        outputs = function(*values, **example.attributes)
+    wanted = [y for y in tree.leaves(outputs) if isinstance(y, Tensor) and y.requires_grad]
+    return import_module("autograd_cnn.graphs").graph(wanted)
+
+
+def _variable(value: Any) -> Any:
+    floating = hasattr(value, "dtype") and value.dtype.kind == "f"
+    return Tensor(np.asarray(value, np.float64), requires_grad=True) if floating else value
+
+
+class _Search:
+    """Counts checks, and remembers the smallest example on which the same law breaks."""
+
+    def __init__(self, error: Any, function: Callable, order: int, seed: int) -> None:
+        self.law, self.function, self.order, self.seed = error.law, function, order, seed
+        self.left = BUDGET
+        self.best: tuple[tuple, Example, GradientError] | None = None
+
+    def fails(self, inputs: tuple, attributes: dict[str, Any], rank: tuple = ()) -> bool:
+        """Whether the law breaks here too; False once the budget is spent."""
+        from .checker import run_silently
+
+        if self.left <= 0:
+            return False
+        self.left -= 1
+        try:
+            with np.errstate(all="ignore"):
+                subject = Subject.of(self.function, inputs, attributes)
+                run_silently(subject, self.order, (self.law,), self.seed)
+        except GradientError as error:
+            names = Subject.argument_names(self.function, inputs)
+            example = Example(dict(zip(names, inputs, strict=True)), attributes)
+            rank = (example.size, *rank)
+            if self.best is None or rank < self.best[0]:
+                self.best = rank, example, error
+            return True
+        except Exception:
+            return False
+        return False
+
+
+def _smallest(
+    error: Any, function: Callable, args: tuple, attributes: dict[str, Any], order: int, seed: int
+) -> tuple[Example, GradientError] | None:
+    """What Hypothesis makes of the failure; None where it is missing, or runs the test itself."""
+    try:
+        import hypothesis
+    except ImportError:
+        return None
+    if error.law in (10, 13) or hypothesis.currently_in_test_context():
+        return None
+    search = _Search(error, function, order, seed)
+    if args:
+        strategy = _smaller(hypothesis.strategies, args)
+        fails = lambda drawn: search.fails(drawn[0], attributes, drawn[1])
+    else:
+        from .strategies import samples
+
+        strategy = samples(function.name)  # type: ignore[attr-defined]
+        fails = lambda sample: search.fails(sample.inputs, sample.attributes)
+    options = hypothesis.settings(
+        max_examples=30, database=None, derandomize=True, deadline=None,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )  # fmt: skip
+    try:
+        hypothesis.find(strategy, fails, settings=options)
+    except Exception:  # nothing found, or the budget ran out halfway: what was found counts
+        pass
+    return search.best[1:] if search.best else None
+
+
+def _smaller(st: Any, args: tuple) -> Any:
+    """The arguments cut shorter along axes of one length together, and with simpler entries."""
+    leaves, rebuild = tree.flatten(list(args))
+    arrays = [_as_array(leaf) for leaf in leaves]
+    lengths = sorted({n for a in arrays if a is not None for n in a.shape if n > 1})
+    cuts = st.fixed_dictionaries({n: st.integers(1, n) for n in lengths})
+
+    def build(cut: dict[int, int], entries: int) -> tuple[tuple, tuple]:
+        made = [
+            leaf if a is None else _simple(a[tuple(slice(0, cut.get(n, n)) for n in a.shape)],
+                                           entries)
+            for leaf, a in zip(leaves, arrays, strict=True)
+        ]  # fmt: skip
+        return tuple(rebuild(made)), (entries,)
+
+    return st.builds(build, cuts, st.integers(0, 3))
+
+
+def _as_array(leaf: Any) -> np.ndarray | None:
+    leaf = leaf._data if isinstance(leaf, Tensor) else leaf
+    return leaf if isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f" else None
+
+
+def _simple(x: np.ndarray, entries: int) -> np.ndarray:
+    """Ones, whole numbers, tenths, or the entries as they are."""
+    return [np.ones_like(x), np.rint(x), np.round(x, 1), np.array(x)][entries]

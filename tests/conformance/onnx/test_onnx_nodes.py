@@ -1,0 +1,48 @@
+"""Every ONNX node case of an operator in the table, and the function bodies of those cases."""
+
+import pytest
+
+onnx = pytest.importorskip("onnx", reason="ONNX is not installed: pip install onnx==1.23.2")
+
+from onnx.backend.test.runner import Runner  # noqa: E402
+from onnx_backend import LibraryBackend  # noqa: E402
+from onnx_cases import bodies, cases  # noqa: E402
+from onnx_expected import DIFFERENT, REFUSED  # noqa: E402
+
+TITLES = {"test_case": "ONNX node cases", "test_function_body": "ONNX function bodies"}
+REFUSALS = (ValueError, TypeError, AttributeError, NotImplementedError)
+
+
+def parameters(some):
+    return [pytest.param(case, id=case.name, marks=marks(case.name)) for case in some]
+
+
+def marks(name):
+    if name in REFUSED:
+        return [pytest.mark.xfail(reason=REFUSED[name], raises=REFUSALS)]
+    if name in DIFFERENT:
+        return [pytest.mark.xfail(reason=DIFFERENT[name], raises=AssertionError)]
+    return []
+
+
+def agrees(case):
+    """ONNX's own comparison: shape, dtype and entries to a relative 1e-3."""
+    program = LibraryBackend.prepare(case.model)
+    for inputs, outputs in case.data_sets:
+        found = program.run(inputs)
+        Runner.assert_similar_outputs(outputs, found, case.rtol, case.atol)
+
+
+@pytest.mark.parametrize("case", parameters(cases()))
+def test_case(case):
+    agrees(case)
+
+
+@pytest.mark.parametrize("case", parameters(bodies()))
+def test_function_body(case):
+    agrees(case)
+
+
+def test_expected_failures_are_cases():
+    known = {case.name for case in (*cases(), *bodies())}
+    assert known >= {*REFUSED, *DIFFERENT}
