@@ -27,7 +27,7 @@ del trace  # noqa: F821  (ag.trace records a function; of an array it is that op
 
 # Imported on first use: each may ask for an optional dependency when it is used.
 _LAZY = ("attacks", "data", "explain", "graphs", "models", "nn", "optim", "testing", "train")
-_LAZY_NAMES = {"compile": "program", "trace": "program", "graph": "graphs", "save": "train", "load": "train"}
+_LAZY_NAMES = dict(compile="program", trace="program", graph="graphs", save="train", load="train")
 
 
 def __getattr__(name: str) -> Any:

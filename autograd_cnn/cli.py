@@ -90,7 +90,7 @@ def _demo(chosen: argparse.Namespace) -> int:
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
-    from .testing.command import add_arguments, run
+    from .testing.console import add_arguments, run
 
     add_arguments(parser)
     parser.set_defaults(run=run)

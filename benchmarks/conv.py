@@ -7,8 +7,9 @@ Arrays go in and come out as N×C×H×W. PyTorch runs twice: with that layout, a
 are channels_last already, for which it pays no reordering; each ratio is against the faster one.
 Contestants run in turns in one process, each after a rest, because the threads of OpenMP and of
 OpenBLAS spin for a while on cores that the others need; the least time of each counts, since the
-machine may be shared: on a busy one, `--threads 1` is the only fair comparison. Results must agree before anything is timed. The floor is the time of the
-multiplications at the speed of a large matrix product measured here.
+machine may be shared: on a busy one, `--threads 1` is the only fair comparison. Results must agree
+before anything is timed. The floor is the time of the multiplications at the speed of a large
+matrix product measured here.
 """
 
 from __future__ import annotations

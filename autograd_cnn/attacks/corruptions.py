@@ -145,8 +145,8 @@ def _brightness(x: np.ndarray, rise: float, draw: np.random.Generator) -> np.nda
 
 def _fog(x: np.ndarray, setting: tuple, draw: np.random.Generator) -> np.ndarray:
     """(x + a·layer)·max/(max + a), so that the brightest pixel stays about as bright."""
-    amount, roughness = setting
-    layers = np.stack([fog_layer(x.shape[2:], roughness, draw) for _ in range(len(x))])
+    amount, decay = setting
+    layers = np.stack([fog_layer(x.shape[2:], decay, draw) for _ in range(len(x))])
     most = x.max(axis=(1, 2, 3), keepdims=True)
     return (x + amount * layers[:, None]) * most / (most + amount)
 

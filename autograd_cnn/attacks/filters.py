@@ -31,10 +31,10 @@ def pixelated(x: np.ndarray, factor: float) -> np.ndarray:
     return x
 
 
-def fog_layer(shape: tuple[int, int], roughness: float, draw: np.random.Generator) -> np.ndarray:
+def fog_layer(shape: tuple[int, int], decay: float, draw: np.random.Generator) -> np.ndarray:
     """A fractal H×W within 0 … 1 by the diamond–square algorithm, on a torus.
 
-    At each halving of the grid the random steps are divided by `roughness`.
+    At each halving of the grid the random steps are divided by `decay`², as in the published fog.
     """
     size = 1 << max(1, int(np.ceil(np.log2(max(shape)))))
     field = np.zeros((size, size))
@@ -51,7 +51,7 @@ def fog_layer(shape: tuple[int, int], roughness: float, draw: np.random.Generato
         across = corners + np.roll(corners, -1, 1) + centres + np.roll(centres, 1, 0)
         field[half::step, ::step] = upright / 4 + amplitude * draw.uniform(-1, 1, sums.shape)
         field[::step, half::step] = across / 4 + amplitude * draw.uniform(-1, 1, sums.shape)
-        step, amplitude = half, amplitude / roughness
+        step, amplitude = half, amplitude / decay**2
     field -= field.min()
     return (field / max(field.max(), 1e-12))[: shape[0], : shape[1]]
 

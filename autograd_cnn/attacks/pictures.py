@@ -28,7 +28,7 @@ def panel(
 
     Images N×C×H×W of any size, grey (C = 1) or colour (C = 3), within the model's bounds. Above
     each image stands what the model answers and how sure it is; above the difference its largest
-    change. Differences are shown around grey, on one scale: at 10× they are cut at the range.
+    change. In a difference grey is no change; at 10× it is cut at white and black.
     `names` are the names of the classes.
 
     Raises MissingDependencyError without matplotlib, ShapeError for images that cannot be drawn.
@@ -138,8 +138,8 @@ def _show(axes: Any, image: np.ndarray, title: str, color: str = "black") -> Non
 def _answer(probabilities: np.ndarray, names: Sequence[str] | None) -> str:
     best = int(probabilities.argmax())
     name, sure = (str(best) if names is None else names[best]), 100 * probabilities.max()
-    # what would round up to certainty says so
-    return f"{name}: > 99.99 %" if sure > 99.99 else f"{name}: {sure:.1f} %"
+    # nothing is rounded up to certainty
+    return f"{name}: > 99.99 %" if sure > 99.99 else f"{name}: {sure:.{1 if sure < 99.9 else 2}f} %"
 
 
 def _check_drawable(shape: tuple[int, ...]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import require
+from .checking import allowance
 from .folder import Folder
 from .study import percent
 
@@ -30,11 +31,10 @@ def summarise(results: dict[str, Any], folder: Folder, seconds: float, console: 
         laws.add_column(name, justify=side)
     for law in checks["laws"]:
         if law["comparisons"]:
-            allowed = f"{law['allowed']:.0e}" if law["allowed"] else "exact"
             laws.add_row(
                 f"{law['law']} {law['name']}",
                 f"{law['worst_error']:.1e}" if law["worst_error"] else "0",
-                allowed,
+                allowance(law),
             )
     counted = results["fooling"]["robust_accuracy"]
     robust = table(title="held-out digits read rightly", title_justify="left", box=box)

@@ -1,4 +1,4 @@
-"""Looking inside a network: which pixels its answer depends on.
+"""Looking inside a network: which pixels its answer depends on, and what its layers have learned.
 
 A method is made once for a model and asked for many inputs (`Method(model).attribute(x, target)`),
 or used in one call (`saliency(model, x, target)`). The methods that differ only in their backward
@@ -21,9 +21,12 @@ from .activation_map import (
     grad_cam,
     guided_grad_cam,
 )
-from .display import coloured, difference, grid, overlay, save_png, show
+from .bias import BiasReport, ClassBias, bias_report
+from .display import coloured, difference, grid, overlay, picture, pixels, save_png, show
 from .dream import deep_dream, dream_zoom, invert
+from .faithfulness import Curve, deletion, infidelity, insertion, pointing_game, sensitivity
 from .features import confusion_matrix, embed, features, filters, segment
+from .fragility import Fragility, fragility
 from .gradient import (
     Deconvnet,
     GradientMethod,
@@ -41,8 +44,10 @@ from .layers import Layers, activation
 from .lime import LIME, LocalModel, lime, superpixels
 from .method import Method
 from .occlusion import Occlusion, StrongestMap, occlusion, strongest_feature_map
+from .pages import patches_page, show_confusion, show_embedding, tiles
 from .patches import Patch, projections, receptive_field, top_patches
 from .path import IntegratedGradients, integrated_gradients
+from .randomisation import Cascade, cascading_randomisation, spearman
 from .record import Recording, record
 from .relevance import LRP, alpha_beta_rules, epsilon_rules, lrp
 from .rise import RISE, rise
@@ -52,8 +57,13 @@ from .target import Unit
 
 __all__ = [
     "ActivationMap",
+    "BiasReport",
     "CAM",
+    "Cascade",
+    "ClassBias",
+    "Curve",
     "Deconvnet",
+    "Fragility",
     "GradCAM",
     "GradCAMPlusPlus",
     "GradientMethod",
@@ -81,22 +91,28 @@ __all__ = [
     "VarGrad",
     "activation",
     "alpha_beta_rules",
+    "bias_report",
+    "cascading_randomisation",
     "class_model",
     "coloured",
     "confusion_matrix",
     "deconvnet",
     "deep_dream",
+    "deletion",
     "difference",
     "dream_zoom",
     "embed",
     "epsilon_rules",
     "features",
     "filters",
+    "fragility",
     "grad_cam",
     "grid",
     "guided_backprop",
     "guided_grad_cam",
+    "infidelity",
     "input_x_gradient",
+    "insertion",
     "integrated_gradients",
     "invert",
     "lime",
@@ -104,6 +120,10 @@ __all__ = [
     "maximise",
     "occlusion",
     "overlay",
+    "patches_page",
+    "picture",
+    "pixels",
+    "pointing_game",
     "projections",
     "receptive_field",
     "record",
@@ -111,10 +131,15 @@ __all__ = [
     "saliency",
     "save_png",
     "segment",
+    "sensitivity",
     "show",
+    "show_confusion",
+    "show_embedding",
     "smooth_grad",
+    "spearman",
     "strongest_feature_map",
     "superpixels",
+    "tiles",
     "top_patches",
     "total_variation",
     "var_grad",

@@ -84,15 +84,16 @@ def embed(
         raise ValueError(f'method "{method}" is neither pca nor tsne')
     values = features(model, x, layer, pooled)
     values = values.reshape(len(values), -1).astype(np.float64)
-    if method == "pca":
-        pca = require("sklearn.decomposition", "demo").PCA(2, svd_solver="full")
-        return pca.fit_transform(values)
-    manifold = require("sklearn.manifold", "demo")
-    # more neighbours than there are others would be refused
-    perplexity = min(perplexity, (len(values) - 1) / 3)
-    return manifold.TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(
-        values
-    )
+    # threads add up in another order each time, and are slow on arrays this small
+    with require("threadpoolctl", "demo").threadpool_limits(1):
+        if method == "pca":
+            pca = require("sklearn.decomposition", "demo").PCA(2, svd_solver="full")
+            return pca.fit_transform(values)
+        manifold = require("sklearn.manifold", "demo")
+        # more neighbours than there are others would be refused
+        perplexity = min(perplexity, (len(values) - 1) / 3)
+        tsne = manifold.TSNE(2, perplexity=perplexity, init="pca", random_state=seed)
+        return tsne.fit_transform(values)
 
 
 def confusion_matrix(labels: Any, predictions: Any, classes: int | None = None) -> np.ndarray:
@@ -146,7 +147,7 @@ def segment(
         return labels == 1
     walker = require("skimage.segmentation", "demo").random_walker
     data = np.moveaxis(image, 0, -1).astype(np.float64)
-    return walker(data, labels, beta=beta, mode="cg_j", channel_axis=-1) == 1
+    return walker(data, labels, beta=beta, mode="cg_j", tol=1e-7, channel_axis=-1) == 1
 
 
 def _array(value: Any) -> Any:

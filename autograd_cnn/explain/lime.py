@@ -72,17 +72,11 @@ class LIME(Method):
         self.segments, self.superpixels, self.samples = segments, superpixels, samples
         self.regression, self.alpha, self.width = regression, alpha, width
         self.baseline, self.seed = baseline, seed
-        self.max_bytes, self.progress = max_bytes, progress
-
-    def attribute(self, x: Any, target: Target = None) -> Tensor:
-        """Every pixel with the coefficient of its superpixel, N×1×H×W."""
-        found = self.explain(x, target)
-        x = as_variable(x)
-        maps = np.stack([one.painted() for one in found])[:, None]
-        return tensor(maps, dtype=x.dtype, device=x.device)
+        self.copies_bytes, self.progress = max_bytes, progress
 
     def _attribute(self, x: Tensor, target: Target) -> Tensor:
-        return self.attribute(x, target)
+        maps = np.stack([one.painted() for one in self.explain(x, target)])[:, None]
+        return tensor(maps, dtype=x.dtype, device=x.device)
 
     def explain(self, x: Any, target: Target = None) -> list[LocalModel]:
         """The simple model around each image."""
@@ -109,9 +103,9 @@ class LIME(Method):
             shown = present[part][:, segments][:, None]  # samples × 1 × H × W
             return np.where(shown, image, fill)
 
-        of_class = target is not None and (np.ndim(target) == 1 or isinstance(target, int))
-        score = self.score if of_class else "logit"
-        found = scores_of_copies(self.model, copies, self.samples, x, target, score, self.max_bytes)
+        found = scores_of_copies(
+            self.model, copies, self.samples, x, target, self.score_for(target), self.copies_bytes
+        )
         weights = proximity(present, self.width)
         return LocalModel(segments, *self._fit(present.astype(np.float64), found, weights))
 

@@ -40,6 +40,11 @@ class Method(ABC):
     def _attribute(self, x: Tensor, target: Target) -> Tensor:
         """The attribution of a batch that fits the memory."""
 
+    def score_for(self, target: Target) -> str:
+        """The score of a class as asked; a unit or a function has an activation only."""
+        of_class = not (target is None or callable(target) or isinstance(target, Unit))
+        return self.score if of_class else "logit"
+
     def fixed_target(self, x: Tensor, target: Target) -> Target:
         """The target as it stands at x, for methods that evaluate the model elsewhere too.
 

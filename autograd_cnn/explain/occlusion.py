@@ -60,11 +60,9 @@ class Occlusion(Method):
         self.size = per_axis(size, 2, "size", 1)
         self.stride = (1, 1) if stride is None else per_axis(stride, 2, "stride", 1)
         self.baseline, self.form = baseline, form
-        self.max_bytes, self.progress = max_bytes, progress
+        self.copies_bytes, self.progress = max_bytes, progress
 
-    def attribute(self, x: Any, target: Target = None) -> Tensor:
-        """The map at the image's size, N×1×H×W."""
-        x = as_variable(x).detach()
+    def _attribute(self, x: Tensor, target: Target) -> Tensor:
         values = self.map(x, target).numpy()
         total = np.zeros((x.shape[0], 1, *x.shape[2:]))
         count = np.zeros(x.shape[2:])
@@ -73,9 +71,6 @@ class Occlusion(Method):
             count[window] += 1
         # strides longer than the window leave pixels that nothing covers: they stay 0
         return tensor(total / np.maximum(count, 1), dtype=x.dtype, device=x.device)
-
-    def _attribute(self, x: Tensor, target: Target) -> Tensor:
-        return self.attribute(x, target)
 
     def map(self, x: Any, target: Target = None) -> Tensor:
         """The map over the places of the window, N×1×rows×columns."""
@@ -106,7 +101,7 @@ class Occlusion(Method):
                 copy[place] = fill[place]
             return batch
 
-        arguments = len(windows), x[one], part_of(target, one), self.score, self.max_bytes
+        arguments = len(windows), x[one], part_of(target, one), self.score, self.copies_bytes
         return scores_of_copies(self.model, copies, *arguments)
 
     def _grid(self, x: Tensor) -> tuple[int, int]:

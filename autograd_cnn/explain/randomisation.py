@@ -36,10 +36,13 @@ class Cascade:
 
     def __str__(self) -> str:
         """A table: a row for each method, a column for each layer."""
-        wide = max(map(len, self.correlations))
-        lines = [" " * wide + "".join(f"{name:>12}" for name in self.layers)]
+        first = max(map(len, self.correlations))
+        widths = [max(6, len(name)) + 2 for name in self.layers]
+        cells = zip(self.layers, widths, strict=True)
+        lines = [" " * first + "".join(f"{name:>{wide}}" for name, wide in cells)]
         for name, values in self.means().items():
-            lines.append(f"{name:<{wide}}" + "".join(f"{value:12.2f}" for value in values))
+            cells = zip(values, widths, strict=True)
+            lines.append(f"{name:<{first}}" + "".join(f"{v:>{wide}.2f}" for v, wide in cells))
         return "\n".join(lines)
 
 
@@ -49,14 +52,14 @@ def cascading_randomisation(
     x: Any,
     target: Target = None,
     layers: Sequence[str] | None = None,
-    absolute: bool = True,
+    absolute: bool = False,
     seed: int = 0,
     progress: bool | None = None,
 ) -> Cascade:
     """Give layer after layer new random weights, from the top, and compare the maps.
 
     An explanation of what the network learned must change; one that stays, like guided backprop,
-    shows the image and the architecture. Compared are the ranks of the maps (of |map| when
+    shows the image and the architecture. Compared are the ranks of the maps (of |map| if
     `absolute`) by Spearman's correlation, the class being that of the trained network. `methods`
     makes a method for a model, by name: {"gradient": explain.Saliency}. The layers are all that
     have weights, in the order they run, last one first; convolutions and linear layers get the
@@ -77,13 +80,11 @@ def cascading_randomisation(
         randomise(modules[layer], generator)
         for name, make in methods.items():
             maps[name].append(_values(make(changed), x, target))
-    ranked = {name: [_ranked(values, absolute) for values in rows] for name, rows in maps.items()}
+    found = {name: np.stack(rows) for name, rows in maps.items()}
     correlations = {
-        name: np.array([[spearman(a, b) for a, b in zip(rows[0], row, strict=True)]
-                        for row in rows[1:]])
-        for name, rows in ranked.items()
-    }  # fmt: skip
-    return Cascade(names, correlations, {name: np.stack(rows) for name, rows in maps.items()})
+        name: _correlations(np.abs(rows) if absolute else rows) for name, rows in found.items()
+    }
+    return Cascade(names, correlations, found)
 
 
 def spearman(a: Any, b: Any) -> float:
@@ -147,9 +148,11 @@ def _values(method: Any, x: Any, target: Target) -> np.ndarray:
     return method.attribute(x, target).numpy()
 
 
-def _ranked(maps: np.ndarray, absolute: bool) -> np.ndarray:
-    maps = maps.sum(axis=1) if maps.ndim == 4 and not absolute else maps
-    return np.abs(maps) if absolute else maps
+def _correlations(maps: np.ndarray) -> np.ndarray:
+    """Of each map with the first of its sample, layers×N."""
+    return np.array(
+        [[spearman(a, b) for a, b in zip(maps[0], row, strict=True)] for row in maps[1:]]
+    )
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:

@@ -39,9 +39,9 @@ def record(
     check_score(score)
     check_evaluating(model, "explain")
     variable, layers = as_variable(x), Layers(model)
-    with enable_grad(), observe(layers), _under(rules):
+    with enable_grad(), observe(layers), under(rules):
         outputs = model(variable)
-    with enable_grad(), _under(rules):
+    with enable_grad(), under(rules):
         return Recording(variable, outputs, target, score, layers)
 
 
@@ -79,7 +79,7 @@ class Recording:
         wanted = self.output(layer)
         if not wanted.requires_grad:
             raise TapeError(f"layer {layer!r} does not depend on the input")
-        with _under(rules):
+        with under(rules):
             if seeds is None:
                 return gradients(self.score.sum(), wanted)
             return gradients(self.score, wanted, seeds)
@@ -91,5 +91,6 @@ class Recording:
             return Recording(self.x, self.outputs, target, score, self._layers)
 
 
-def _under(rules: Rules) -> Any:
+def under(rules: Rules) -> Any:
+    """The context in which other rules are in force; none when None."""
     return nullcontext() if rules is None else override(rules)

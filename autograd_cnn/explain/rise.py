@@ -9,7 +9,6 @@ import numpy as np
 
 from .. import ops
 from ..errors import ShapeError, shape_text
-from ..inspection import as_variable, check_evaluating
 from ..tensor import Tensor, tensor
 from .chunks import scores_of_copies, tracked
 from .method import Method
@@ -50,17 +49,12 @@ class RISE(Method):
                 f"and {probability}"
             )
         self.masks, self.cells, self.probability, self.seed = masks, cells, probability, seed
-        self.max_bytes, self.progress = max_bytes, progress
-
-    def attribute(self, x: Any, target: Target = None) -> Tensor:
-        """The map over the image, N×1×H×W."""
-        check_evaluating(self.model, "explain")
-        return self._attribute(as_variable(x).detach(), target)
+        self.copies_bytes, self.progress = max_bytes, progress
 
     def _attribute(self, x: Tensor, target: Target) -> Tensor:
         if x.ndim != 4:
             raise ShapeError(f"RISE needs images N×C×H×W, got {shape_text(x.shape)}")
-        target, score = self._target(x, target)
+        target = self.fixed_target(x, target)
         masks = random_masks(self.masks, x.shape[2:], self.cells, self.probability, self.seed)
         maps, numbers = [], range(x.shape[0])
         for n in tracked(numbers, len(numbers), "RISE", self.progress):
@@ -69,16 +63,10 @@ class RISE(Method):
             found = scores_of_copies(
                 self.model,
                 lambda part, image=image: image * masks[part, None],
-                self.masks, x[one], part_of(target, one), score, self.max_bytes,
+                self.masks, x[one], part_of(target, one), self.score_for(target), self.copies_bytes,
             )  # fmt: skip
             maps.append(np.tensordot(found, masks, 1) / np.maximum(masks.sum(axis=0), 1e-12))
         return tensor(np.stack(maps)[:, None], dtype=x.dtype, device=x.device)
-
-    def _target(self, x: Tensor, target: Target) -> tuple[Target, str]:
-        """A class is scored as asked; anything else has no probability."""
-        target = self.fixed_target(x, target)
-        of_class = target is not None and (np.ndim(target) == 1 or isinstance(target, int))
-        return target, self.score if of_class else "logit"
 
 
 def random_masks(

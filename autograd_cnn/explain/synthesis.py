@@ -19,6 +19,7 @@ from ..tensor import Tensor, tensor
 from .chunks import tracked
 from .images import Fourier, Movement, Pixels, blurred, total_variation
 from .layers import Layers
+from .record import Rules, under
 from .target import Target, score_of
 
 
@@ -46,6 +47,7 @@ def maximise(
     scale: float = 0.0,
     rotate: float = 0.0,
     bounds: tuple[float, float] | None = None,
+    rules: Rules = None,
     seed: int = 0,
     progress: bool | None = None,
 ) -> Synthesis:
@@ -58,7 +60,8 @@ def maximise(
     otherwise; `parametrisation` is "pixels" or "fourier" (Olah et al. 2017). The image is blurred
     by `blur` pixels after each step (Yosinski et al. 2015), shown to the network shifted, enlarged
     and turned at random (`jitter` pixels, `scale` as a share, `rotate` degrees), and kept within
-    `bounds`.
+    `bounds`. Under the `rules` "redirected" a unit whose ReLU is off at the start can be excited
+    too, where its gradient is 0 (Olah et al. 2017).
 
     >>> import autograd_cnn as ag
     >>> model = lambda x: ag.flatten(x, 1) @ ag.tensor([[1.0], [-1.0]])
@@ -90,7 +93,7 @@ def maximise(
     bounded = blur > 0 or bounds is not None
     return ascend(
         objective, image, space, kept if bounded else None, steps=steps, optimizer=optimizer,
-        seed=seed, progress=progress,
+        rules=rules, seed=seed, progress=progress,
     )  # fmt: skip
 
 
@@ -113,6 +116,7 @@ def ascend(
     *,
     steps: int,
     optimizer: Callable[[list[Tensor]], Optimizer] | None,
+    rules: Rules = None,
     seed: int,
     progress: bool | None,
 ) -> Synthesis:
@@ -126,8 +130,9 @@ def ascend(
     for _ in tracked(range(steps), steps, "ascending", progress):
         with enable_grad():
             value = objective(space.image(parameter), generator)
-            # down the negative objective: optimizers descend
-            parameter.grad = gradients(-ops.sum(value), parameter)
+            # rules act on what is to be raised; optimizers descend
+            with under(rules):
+                parameter.grad = -gradients(ops.sum(value), parameter)
         values.append(value.detach().numpy())
         moving.step()
         if kept is not None:

@@ -30,9 +30,9 @@ def draw_target(
     """Draw what `FILE.py:NAME` names to a file whose suffix tells the format.
 
     The file is run, and nothing else. NAME may be a recorded tensor, a `Graph`, a Program, a module
-    or a function; the latter two are called with `shapes`, each as `1x3x32x32` (standard normal numbers,
-    seed 0) or `scalar`; a function that needs no argument is called, and what it returns drawn.
-    `options` are those of `View`.
+    or a function; the latter two are called with `shapes`, each as `1x3x32x32` (standard normal
+    numbers, seed 0) or `scalar`; a function that needs no argument is called, and what it returns
+    drawn. `options` are those of `View`.
 
     Raises TargetError, or what the file itself raises.
     """

@@ -106,7 +106,8 @@ def min(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The minimum over an axis, several, or all; a tie shares the gradient evenly."""
     axes = all_axes("min", x, axis)
     _count("min", x, axes)
-    if x.dtype.kind in "iub":  # −x can leave the range of whole numbers; ~x turns them round in it
+    if hasattr(x, "dtype") and x.dtype.kind in "iub":
+        # −x can leave the range of whole numbers, ~x turns them round within it
         return compare("invert", max(compare("invert", x), axes, keepdims))
     return negative(max(negative(x), axes, keepdims))
 

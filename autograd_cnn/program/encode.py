@@ -20,15 +20,19 @@ from .traced import METHODS
 _FORMAT, _VERSION = "autograd_cnn program", 1
 _SPECS = {"ConvSpec": ConvSpec, "PoolSpec": PoolSpec}
 _KINDS = ("primitive", "kernel", "numpy", "seed", "check")
+_OPERATORS = {
+    "pow", "matmul", "floordiv", "mod", "and", "or", "xor", "lshift", "rshift", "eq", "ne", "lt",
+    "le", "gt", "ge", "abs", "invert",
+}  # fmt: skip
 # NumPy functions, beside its ufuncs, that only compute
 _FUNCTIONS = {
-    "all", "amax", "amin", "any", "argmax", "argmin", "argsort", "ascontiguousarray", "broadcast_to",
-    "clip", "concatenate", "copy", "cumprod", "cumsum", "diagonal", "dot", "einsum", "expand_dims",
-    "flip", "full_like", "imag", "linalg.cholesky", "linalg.det", "linalg.eigh", "linalg.inv",
-    "linalg.solve", "max", "mean", "min", "moveaxis", "ones_like", "pad", "prod", "ravel", "real",
-    "repeat", "reshape", "roll", "sort", "squeeze", "stack", "std", "sum", "swapaxes", "take",
-    "take_along_axis", "tensordot", "tile", "trace", "transpose", "tril", "triu", "var", "where",
-    "zeros_like",
+    "all", "amax", "amin", "any", "argmax", "argmin", "argsort", "ascontiguousarray",
+    "broadcast_to", "clip", "concatenate", "copy", "cumprod", "cumsum", "diagonal", "dot",
+    "einsum", "expand_dims", "flip", "full_like", "imag", "linalg.cholesky", "linalg.det",
+    "linalg.eigh", "linalg.inv", "linalg.solve", "max", "mean", "min", "moveaxis", "ones_like",
+    "pad", "prod", "ravel", "real", "repeat", "reshape", "roll", "sort", "squeeze", "stack",
+    "std", "sum", "swapaxes", "take", "take_along_axis", "tensordot", "tile", "trace",
+    "transpose", "tril", "triu", "var", "where", "zeros_like",
 }  # fmt: skip
 
 
@@ -115,16 +119,19 @@ def _require_known(kind: str, name: str) -> None:
     elif kind == "kernel":
         known = not name.startswith("_") and callable(getattr(Kernels, name, None))
     elif kind == "numpy":
-        known = name.removeprefix(".") in METHODS if name.startswith(".") else (
-            name in _FUNCTIONS or name.removeprefix("operator.") in _OPERATORS or _is_ufunc(name))  # fmt: skip
+        known = _is_array_function(name)
     else:
         known = name in ("draw_seed", "bool", "int", "float", "value")
     if not known:
         raise ProgramError(f"{name!r} is not a {kind} that a program may hold")
 
 
-_OPERATORS = {"pow", "matmul", "floordiv", "mod", "and", "or", "xor", "lshift", "rshift", "eq", "ne",
-              "lt", "le", "gt", "ge", "abs", "invert"}  # fmt: skip
+def _is_array_function(name: str) -> bool:
+    if name.startswith("."):
+        return name.removeprefix(".") in METHODS
+    if name.startswith("operator."):
+        return name.removeprefix("operator.") in _OPERATORS
+    return name in _FUNCTIONS or _is_ufunc(name)
 
 
 def _is_ufunc(name: str) -> bool:

@@ -56,7 +56,9 @@ class Follower(Recorder):
             refuse(f"{tensor.name or 'a tensor'} is on a tape outside; give detach() of it")
         self.reads.setdefault(id(tensor), (tensor, facts(tensor)))
         traced = self._values[id(tensor)] = self.traced(array)
-        self.instructions.append(Instruction("read", "value", (), {}, (traced.slot,), target=tensor))
+        self.instructions.append(
+            Instruction("read", "value", (), {}, (traced.slot,), target=tensor)
+        )
         return traced
 
     def write(self, tensor: Tensor, value: Any) -> None:
@@ -110,9 +112,7 @@ class Follower(Recorder):
             refuse("an optimizer changes a tensor that is on a tape")
         self.reads.setdefault(id(parameter), (parameter, facts(parameter)))
         self.optimizers[id(optimizer)] = optimizer
-        self.instructions.append(
-            Instruction("step", "step", target=(optimizer, parameter, group))
-        )
+        self.instructions.append(Instruction("step", "step", target=(optimizer, parameter, group)))
         with instrument.Paused(self):
             instrument.STEP(optimizer, parameter, group)
         self._values.pop(id(parameter), None)

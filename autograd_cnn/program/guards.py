@@ -37,8 +37,8 @@ _VALUES = (int, float, complex, bool, str, bytes, type(None), np.dtype, np.gener
 _GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
 # modules whose functions give something else at each call
 _IMPURE = {
-    "time", "random", "_random", "posix", "nt", "_io", "io", "datetime", "secrets", "uuid", "socket",
-    "_socket", "select", "numpy.random", "numpy.random.mtrand", "numpy.random._generator",
+    "time", "random", "_random", "posix", "nt", "_io", "io", "datetime", "secrets", "uuid",
+    "socket", "_socket", "select", "numpy.random", "numpy.random.mtrand", "numpy.random._generator",
 }  # fmt: skip
 
 
@@ -122,6 +122,7 @@ class Watch:
             )
         if isinstance(thing, Tensor):
             self.tensors.add(id(thing))
+            self._watch(f"requires_grad of {thing.name or path}", _tracked, thing)
         elif isinstance(thing, np.ndarray):
             self._arrays.append((path, thing, thing.copy()))
         elif isinstance(thing, _GENERATORS):
@@ -170,7 +171,9 @@ class Watch:
             self._visit_object(path, thing)
 
     def _visit_function(self, path: str, function: FunctionType) -> None:
-        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        for name, cell in zip(
+            function.__code__.co_freevars, function.__closure__ or (), strict=True
+        ):
             self._watch(name, _contents, cell)
             try:
                 self._later(name, cell.cell_contents)
@@ -257,7 +260,15 @@ def _contents(cell: Any) -> tuple:
 
 
 def _defaults(function: FunctionType) -> tuple:
-    return (function.__code__, *(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
+    return (
+        function.__code__,
+        *(function.__defaults__ or ()),
+        *(function.__kwdefaults__ or {}).values(),
+    )
+
+
+def _tracked(tensor: Tensor) -> tuple:
+    return (tensor._tracked,)
 
 
 def _is_empty(cell: Any) -> tuple:
@@ -312,7 +323,7 @@ def _file_of(kind: type) -> str | None:
 
 def _is_library(filename: str | None) -> bool:
     """Whether code is ours, Python's or an installed package's: it is taken not to change."""
-    return filename is None or filename.startswith((_PACKAGE, *_LIBRARIES))
+    return filename is None or filename.startswith((_PACKAGE, "<frozen ", *_LIBRARIES))
 
 
 @contextmanager
@@ -358,7 +369,7 @@ def repeatable(watch: Watch) -> Iterator[None]:
 def _user_line(frame: Any) -> str | None:
     """The user's line that led to a frame; None where our own code did."""
     while frame is not None and _is_library(frame.f_code.co_filename):
-        if frame.f_code.co_filename.startswith(_PACKAGE):
+        if frame.f_code.co_filename.startswith((_PACKAGE, "<frozen importlib")):
             return None
         frame = frame.f_back
     return None if frame is None else f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"

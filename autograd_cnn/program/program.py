@@ -17,7 +17,7 @@ from . import instrument
 from .listing import Instruction, Listing, Slot
 from .recorder import Recorder, known_primitive
 from .simplify import simplified, without_dead_code
-from .traced import Seed, function_named, replaced
+from .traced import Seed, function_named, refuse, replaced
 
 
 def trace(f: Callable, *args: Any, **kwargs: Any) -> Any:
@@ -73,7 +73,9 @@ class Program:
         """
         leaves = list(tree.leaves(list(args)))
         if len(leaves) != len(self.listing.inputs):
-            raise ShapeError(f"the program has {len(self.listing.inputs)} inputs, not {len(leaves)}")
+            raise ShapeError(
+                f"the program has {len(self.listing.inputs)} inputs, not {len(leaves)}"
+            )
         values = [self._argument(*pair) for pair in zip(self.listing.inputs, leaves, strict=True)]
         return _filled(self.result, run(self.listing, values))
 
@@ -134,7 +136,9 @@ class Program:
 
     def _derived(self, function: Callable, arguments: list) -> Program:
         examples = self._examples()
-        return _traced(function, examples if len(arguments) == len(self.arguments) else examples * 2)
+        return _traced(
+            function, examples if len(arguments) == len(self.arguments) else examples * 2
+        )
 
     def _examples(self) -> list:
         """Arguments to record a derivative with: those it was recorded with, where it has them."""
@@ -201,14 +205,14 @@ def run(listing: Listing, values: list[Tensor]) -> list[Any]:
     held |= {slot: Tensor._make(array, None) for slot, array in listing.constants.items()}
     last = _last_uses(listing)
     for place, step in enumerate(listing.instructions):
-        _run_step(step, held)
+        _run_step(step, held, listing.constants)
         for slot in last.get(place, ()):
             held.pop(slot, None)
     look = lambda leaf: _tensor(held[leaf]) if isinstance(leaf, Slot) else leaf
     return [look(output) for output in listing.outputs]
 
 
-def _run_step(step: Instruction, held: dict[Slot, Any]) -> None:
+def _run_step(step: Instruction, held: dict[Slot, Any], constants: dict[Slot, Any]) -> None:
     if step.kind == "seed":
         held[step.outputs[0]] = random.draw_seed(step.target)
         return
@@ -216,7 +220,11 @@ def _run_step(step: Instruction, held: dict[Slot, Any]) -> None:
     if step.kind == "check":
         _run_check(step, raw(step.operands[0]))
         return
-    attributes = replaced(raw, step.attributes)
+    # an index that is a constant stays a plain array: shapes may depend on it
+    fixed = lambda leaf: constants[leaf] if leaf in constants else raw(leaf)
+    attributes = replaced(
+        lambda leaf: fixed(leaf) if isinstance(leaf, Slot) else leaf, step.attributes
+    )
     if step.kind == "primitive":
         primitive = step.target or known_primitive(step.name)
         operands = tuple(held[o] if isinstance(o, Slot) else o for o in step.operands)
@@ -328,8 +336,6 @@ class _Tracer(Recorder):
 
 
 def _traced(f: Callable, examples: Any) -> Program:
-    if instrument.active.get() is not None:
-        raise ProgramError("ag.trace inside a function that is being recorded")
     recorder = _Tracer()
     given = list(tree.leaves(list(examples)))
     arrays = [np.array(_as_array(value)) for value in given]
@@ -356,8 +362,9 @@ def _traced(f: Callable, examples: Any) -> Program:
 
 
 def _as_array(value: Any) -> Any:
-    if isinstance(value, Tensor):
-        return value._data
+    value = value._data if isinstance(value, Tensor) else value
+    if hasattr(value, "slot"):
+        refuse("a program is recorded with a tensor that is itself being recorded")
     array = np.asarray(value)
     return array if hasattr(value, "dtype") or array.dtype != np.float64 else array.astype("f4")
 

@@ -16,7 +16,7 @@ from .. import kernels
 from ..errors import ProgramError
 from ..kernels.devices import is_cupy
 from ..primitive import TABLE, Primitive
-from ..tape import _caller
+from ..tape import _caller, current
 from ..tensor import Tensor
 from . import instrument
 from .listing import Instruction, Slot, Type, type_of
@@ -27,7 +27,8 @@ class Recorder:
     """Instructions in the order they ran, with the values that they gave this time."""
 
     def __init__(self) -> None:
-        self.below = kernels.provider_for([])
+        below = kernels.provider_for([])
+        self.below = below._recorder.below if isinstance(below, RecordingKernels) else below
         self.kernels = RecordingKernels(self)
         self.instructions: list[Instruction] = []
         self.types: dict[Slot, Type] = {}
@@ -86,6 +87,8 @@ class Recorder:
 
     def apply(self, primitive: Primitive, inputs: tuple, attributes: dict[str, Any]) -> Any:
         """A primitive's application: its one kernel call is recorded under the primitive's name."""
+        if kernels._cpu.get() is not self.kernels or current().observers:
+            refuse("ag.kernels.use or ag.observe inside a recorded function; put it around")
         lifted = any(isinstance(value, Tensor) for value in inputs)
         outer, self._applying = self._applying, (primitive, lifted)
         try:
@@ -109,7 +112,11 @@ class Recorder:
         applying, self._applying = self._applying, None
         found = any(isinstance(leaf, (Traced, Seed)) for leaf in leaves((operands, attributes)))
         for leaf in leaves(attributes.get("index", ())):
-            if isinstance(leaf, Traced) and leaf.dtype.kind == "b":
+            if (
+                isinstance(leaf, Traced)
+                and leaf.dtype.kind == "b"
+                and leaf.slot not in self.constants
+            ):
                 refuse("the shape of x[mask] depends on the values of the mask; use ag.where")
         concrete, settings = plain(operands), plain(attributes)
         with instrument.Paused(self):
@@ -124,7 +131,9 @@ class Recorder:
         step.lifted, step.place = lifted and isinstance(result, np.generic), _caller()
         self.instructions.append(step)
         several = isinstance(result, (tuple, list))
-        answers = tuple(self._answer(value, step.lifted) for value in (result if several else [result]))
+        answers = tuple(
+            self._answer(value, step.lifted) for value in (result if several else [result])
+        )
         step.outputs = tuple(answer.slot for answer in answers)
         if not hasattr(result, "shape") and not several:
             return self.check(answers[0], name, lambda value: value)

@@ -172,7 +172,7 @@ class Writer:
         return result
 
     def _reusable(self) -> set[Slot]:
-        """Slots whose memory nobody else can see: made by a ufunc, read by steps that keep nothing."""
+        """Slots whose memory nobody else sees: made by a ufunc, read by steps that keep none."""
         made = {
             step.outputs[0] for step in self.instructions
             if step.pure and not step.lifted and self._ufunc(step, self.kernel_of(step)) is not None
@@ -234,8 +234,12 @@ class Writer:
         if isinstance(value, list):
             return "[" + ", ".join(self._expression(item, tensor) for item in value) + "]"
         if isinstance(value, dict):
-            items = ", ".join(f"{self._held(k)}: {self._expression(v, tensor)}" for k, v in value.items())
-            return f"{{{items}}}" if type(value) is dict else f"{self._held(type(value))}({{{items}}})"
+            items = ", ".join(
+                f"{self._held(k)}: {self._expression(v, tensor)}" for k, v in value.items()
+            )
+            return (
+                f"{{{items}}}" if type(value) is dict else f"{self._held(type(value))}({{{items}}})"
+            )
         return self._term(value)
 
 

@@ -123,7 +123,7 @@ class _Pass:
                     self.places[step.outputs[0]] = new
                     self.report[rule.name] += 1
                     return None
-            elif new is not None:
+            elif isinstance(new, tuple):
                 name, operands, attributes = new
                 self.report[rule.name] += 1
                 return Instruction(
@@ -153,8 +153,9 @@ class _Pass:
         if not known or not step.reads or len(step.outputs) != 1 or step.name in (".copy", "copy"):
             return False
         value = computed(step, self.constants)
-        if not isinstance(value, (np.ndarray, np.generic)) or Type(value.shape, value.dtype.name) != (
-            self.old.types[step.outputs[0]]
+        if (
+            not isinstance(value, (np.ndarray, np.generic))
+            or Type(value.shape, value.dtype.name) != (self.old.types[step.outputs[0]])
         ):
             return False
         self.constants[step.outputs[0]] = value if step.lifted is False else np.asarray(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,7 +85,9 @@ def latex(program: Program, names: Sequence[str] | None = None) -> str:
 def _run_symbolically(sympy: Any, step: Instruction, held: dict[Slot, Any]) -> None:
     put = lambda leaf: held[leaf] if isinstance(leaf, Slot) else leaf
     operands = [replaced(put, operand) for operand in step.operands]
-    operands = [_number(sympy, o) if isinstance(o, (int, float, np.generic)) else o for o in operands]
+    operands = [
+        _number(sympy, o) if isinstance(o, (int, float, np.generic)) else o for o in operands
+    ]
     entrywise, whole = _ENTRYWISE.get(step.name), _WHOLE.get(step.name)
     if step.kind not in ("primitive", "kernel") or (entrywise is None and whole is None):
         raise ProgramError(f"{step.name} has no symbolic form here; it was recorded at {step.line}")
@@ -148,8 +150,10 @@ def _linear(x: Any, w: Any, b: Any = None) -> Any:
 
 _WHOLE: dict[str, Callable] = {
     "sum": lambda x, axes, keepdims: np.sum(np.asarray(x, object), axis=axes, keepdims=keepdims),
-    "mean": lambda x, axes, keepdims: np.sum(np.asarray(x, object), axis=axes, keepdims=keepdims)
-    / int(np.prod([np.shape(x)[axis] for axis in axes])),
+    "mean": lambda x, axes, keepdims: (
+        np.sum(np.asarray(x, object), axis=axes, keepdims=keepdims)
+        / int(np.prod([np.shape(x)[axis] for axis in axes]))
+    ),
     "sum_to": lambda x, shape: _sum_to(np.asarray(x, object), shape),
     "reshape": lambda x, shape: np.asarray(x, object).reshape(shape),
     "transpose": lambda x, axes: np.asarray(x, object).transpose(axes),

@@ -13,7 +13,7 @@ from typing import Any
 _HOME = {
     "LAWS": "report", "Kink": "report", "Law": "report", "Report": "report",
     "Example": "blame", "Program": "programs", "Table": "table",
-    "check": "checker", "check_model": "model", "check_table": "table", "command": "command",
+    "check": "checker", "check_model": "model", "check_table": "table", "command": "console",
     "gradcheck": "decorator", "mutation_score": "mutation",
 }  # fmt: skip
 _MODULES = ("records", "relations", "strategies")
@@ -25,7 +25,5 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f"{__name__}.{name}")
     if name in _HOME:
-        value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-        globals()[name] = value  # over the module of the same name
-        return value
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

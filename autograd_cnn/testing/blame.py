@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,8 @@ from ..tape import enable_grad, observe
 from ..tensor import Tensor
 from .subject import Subject
 
-BUDGET = 80
-"""So many checks, of the broken law alone, are spent on looking for a smaller example."""
+BUDGET, SECONDS = 60, 1.0
+"""So many checks, of the broken law alone, or so long, to look for a smaller example."""
 
 
 @dataclass(frozen=True)
@@ -137,14 +138,14 @@ class _Search:
 
     def __init__(self, error: Any, function: Callable, order: int, seed: int) -> None:
         self.law, self.function, self.order, self.seed = error.law, function, order, seed
-        self.left = BUDGET
+        self.left, self.until = BUDGET, monotonic() + SECONDS
         self.best: tuple[tuple, Example, GradientError] | None = None
 
     def fails(self, inputs: tuple, attributes: dict[str, Any], rank: tuple = ()) -> bool:
         """Whether the law breaks here too; False once the budget is spent."""
         from .checker import run_silently
 
-        if self.left <= 0:
+        if self.left <= 0 or (self.best is not None and monotonic() > self.until):
             return False
         self.left -= 1
         try:

@@ -98,7 +98,7 @@ def run(
 ) -> Report:  # fmt: skip
     """Run laws on a subject; `why_not` says of some laws why they do not apply."""
     report = Report(subject.name) if report is None else report
-    rng, subjects = _generator(seed), [subject]
+    rng, subjects = generator(seed), [subject]
     try:
         with np.errstate(all="ignore"):  # points are tried that nobody asked for
             _run(subject, order, laws, rng, report, why_not or {}, keeps_dtype, subjects)
@@ -115,7 +115,7 @@ def run_silently(subject: Subject, order: int, laws: tuple[int, ...], seed: int)
     """Run laws without looking for who is to blame."""
     report = Report(subject.name)
     with np.errstate(all="ignore"):
-        _run(subject, order, laws, _generator(seed), report, {}, True, [])
+        _run(subject, order, laws, generator(seed), report, {}, True, [])
     return report
 
 
@@ -148,6 +148,9 @@ def _run(subject, order, laws, rng, report, why_not, keeps_dtype, subjects) -> N
         agree(state)
     if 14 in laws:
         embedded(state)
+    for number in laws:
+        if not report.law(number).comparisons and number not in OF_A_RECORD:
+            report.law(number).why_not = report.law(number).why_not or "nothing to compare"
 
 
 def _first_order(state: State, laws: tuple[int, ...], linear: bool | None) -> None:
@@ -301,7 +304,7 @@ def check_sample(
 def _decomposed(record: Any, sample: Any, subject: Subject, seed: int, report: Report) -> None:
     """Law 5 for a fused operation: derivatives to order 3 along one direction, as decomposed."""
     other = Subject.of(record.decomposition, sample.inputs, sample.attributes)
-    rng = _generator(seed)
+    rng = generator(seed)
     state = State(subject, subject.values, rng, report)
     tangents = [state.normal(x.shape) for x in state.values]
     pairs = zip(*(_derivatives(s, state, tangents) for s in (subject, other)), strict=True)
@@ -339,7 +342,7 @@ def _derivatives(subject: Subject, state: State, tangents: list) -> list[float]:
 def _check_documented_kink(record: Any, kink: Any, seed: int, report: Report) -> None:
     subject = Subject.of(record.function, kink.inputs, kink.attributes)
     subject.name = record.name
-    rng = _generator(seed)
+    rng = generator(seed)
     ones = [np.ones_like(y) for y in subject.evaluate(subject.values)]
     state = State(subject, subject.values, rng, report, cotangents=ones)
     met = nearest_kink(subject, subject.values, rng)
@@ -362,6 +365,6 @@ def chosen_laws(laws: Iterable[int] | None, order: int) -> tuple[int, ...]:
     return chosen
 
 
-def _generator(seed: int) -> np.random.Generator:
+def generator(seed: int) -> np.random.Generator:
     """A generator of its own: cotangents equal to data drawn from `seed` would hide errors."""
     return np.random.default_rng((seed, 1729))

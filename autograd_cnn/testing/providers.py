@@ -53,7 +53,7 @@ def agree(state: State) -> None:
         for dtype in (np.float64, np.float32):
             _whole(state, oracle, names, dtype)
             _normal(state, oracle, names, dtype)
-    missing += _replayed(state, subject)
+        missing += _replayed(state, subject)
     entry.why_not = "; ".join([*([entry.why_not] if noise else []), *missing]) or None
 
 

@@ -91,8 +91,10 @@ class Report:
         """Enter what another check of the same function found: the worst, the most, the nearest."""
         for number, theirs in other.laws.items():
             ours = self.law(number)
-            if (theirs.comparisons and not ours.comparisons) or ours.why_not is None:
+            if theirs.comparisons and not ours.comparisons:
                 ours.why_not = theirs.why_not
+            elif bool(theirs.comparisons) == bool(ours.comparisons):
+                ours.why_not = ours.why_not or theirs.why_not
             ours.broken |= theirs.broken
             ours.comparisons += theirs.comparisons
             ours.worst = max(ours.worst, theirs.worst)

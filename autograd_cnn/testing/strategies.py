@@ -15,6 +15,7 @@ from ..tensor import Tensor
 from .draw import Draw
 from .geometry import draw_conv, draw_pool
 from .layouts import LAYOUTS, relaid, repeated
+from .programs import draw_program
 from .records import Record, record_of
 
 
@@ -90,6 +91,20 @@ def pool_geometry(ndim: int = 2) -> Any:
 def samples(record: str | Record) -> Any:
     """Arguments of a primitive, by name or by its record; `.inputs` and `.attributes`."""
     return _drawn((record_of(record) if isinstance(record, str) else record).make)
+
+
+def programs(steps: int = 5) -> Any:
+    """Random programs of up to so many steps over every operation of the table.
+
+    Each is called with tensors in place of its `inputs`; `str` lists its steps.
+
+    >>> from autograd_cnn.testing import strategies
+    >>> from hypothesis import find
+    >>> print(find(strategies.programs(), lambda program: True))
+    v0 = input scalar
+    v1 = abs(scalar near v0)
+    """
+    return _drawn(lambda draw: draw_program(draw, steps))
 
 
 class _HypothesisDraw(Draw):

@@ -57,6 +57,18 @@ def test_ascent_raises_the_unit_it_is_asked_for_and_repeats_with_its_seed():
     assert not still[:, :1].any() and np.abs(still[2:7, 2:7]).min() > 0
 
 
+def test_a_unit_that_starts_dead_is_excited_under_redirected_rules():
+    model = nn.Sequential(conv=nn.Conv2d(1, 1, 3, rng=0), relu=nn.ReLU()).eval()
+    model.conv.bias.assign(np.full(1, -0.5, np.float32))
+    found = {
+        rules: explain.maximise(
+            model, explain.Unit("relu", 0, (0, 0)), (1, 1, 3, 3), "zero", steps=40, rules=rules
+        ).objectives[-1, 0]
+        for rules in (None, "redirected")
+    }
+    assert found[None] == 0.0 and found["redirected"] > 1.0
+
+
 def test_total_variation_makes_smoother_images():
     model, unit = network(), explain.Unit("last", 0)
     rough, smooth = (

@@ -43,7 +43,8 @@ def file(tmp_path):
     ("name", "shapes", "words"),
     [
         ("net", ["2x4"], "linear"), ("net.forward", ["2x4"], "linear"), ("y", [], "exp"),
-        ("graph", [], "exp"), ("program", [], "exp"), ("made", [], "multiply"), ("loss", ["scalar", "scalar"], "multiply"),
+        ("graph", [], "exp"), ("program", [], "exp"), ("made", [], "multiply"),
+        ("loss", ["scalar", "scalar"], "multiply"),
     ],
 )  # fmt: skip
 def test_what_can_be_named(file, tmp_path, name, shapes, words):

@@ -179,3 +179,24 @@ def test_the_error_function_in_half_precision_does_not_overflow():
 def test_a_pooling_window_that_sees_only_padding_is_refused():
     with pytest.raises(ShapeError, match=r"2 taps from -2 in steps of 4 miss 0 … 0"):
         ag.max_pool1d(ag.tensor(np.zeros((1, 1, 1))), 2, dilation=4, padding=2)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int64", "uint8", "uint64", "bool"])
+def test_the_minimum_of_whole_numbers_at_the_end_of_their_range(dtype):
+    ends = [False, True] if dtype == "bool" else [np.iinfo(dtype).min, 1, np.iinfo(dtype).max]
+    x = np.array([ends, ends[::-1]], dtype)
+    np.testing.assert_array_equal(ag.min(ag.tensor(x), 1).numpy(), x.min(1))
+    assert ag.min(x).dtype == dtype
+
+
+@pytest.mark.parametrize("reduction", [ag.max, ag.min, ag.mean, ag.logsumexp])
+def test_reductions_of_nothing_say_which(reduction):
+    with pytest.raises(ShapeError, match=f"{reduction.__name__} of nothing: 2×0"):
+        reduction(ag.tensor(np.zeros((2, 0))), 1)
+
+
+def test_class_weights_leave_a_cross_entropy_analytic():
+    weight, labels = np.array([0.5, 2.0, 1.0]), np.array([0, 2])
+    loss = lambda x: ag.cross_entropy(x, labels, weight)
+    x = np.array([[1.0, -0.5, 0.25], [0.0, 2.0, -1.0]])
+    assert ag.testing.check(loss, x, order=1, laws=[3]).laws[3].comparisons

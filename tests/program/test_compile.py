@@ -91,7 +91,11 @@ def twins(optimizer):
     model = network()
     other = copy.deepcopy(model)
     first, second = optimizer(model.parameters()), optimizer(other.parameters())
-    return (model, first, training_step(model, first)), (other, second, training_step(other, second))
+    return (model, first, training_step(model, first)), (
+        other,
+        second,
+        training_step(other, second),
+    )
 
 
 def batch(seed, count=6):

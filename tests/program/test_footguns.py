@@ -536,3 +536,90 @@ def test_an_exception_leaves_nothing_behind():
         fast(ag.tensor(np.ones((2, 3), "f")))
     assert type(ag.tensor([1.0])._data) is np.ndarray
     assert isinstance(vars(ag.Tensor)["_data"], type(vars(ag.Tensor)["name"]))
+
+
+def test_a_flag_of_a_tensor_that_is_only_asked():
+    w = ag.tensor([1.0])
+    fast = ag.compile(lambda t: t * 2.0 if w.requires_grad else t * 3.0)
+    with ag.no_grad():
+        assert same(fast(x()), x() * 3.0)
+        w.requires_grad = True
+        assert same(fast(x()), x() * 2.0)
+
+
+def test_a_learning_rate_that_the_code_reads():
+    optimizer = ag.optim.SGD([ag.tensor([1.0], requires_grad=True)], lr=0.5)
+    fast = ag.compile(lambda t: t * optimizer.param_groups[0]["lr"])
+    assert same(fast(x()), x() * 0.5)
+    optimizer.param_groups[0]["lr"] = 0.25
+    assert same(fast(x()), x() * 0.25)
+
+
+def test_a_parameter_group_added_later():
+    v, w = (ag.tensor([1.0, 1.0, 1.0], requires_grad=True) for _ in range(2))
+    optimizer = ag.optim.SGD([v], lr=0.5)
+
+    def step(t):
+        optimizer.zero_grad()
+        ag.sum(t * v * w).backward()
+        optimizer.step()
+
+    fast = ag.compile(step)
+    fast(x()), fast(x())
+    w.grad = None
+    optimizer.add_param_group({"params": [w]})
+    before = w.tolist()
+    fast(x())
+    assert w.tolist() != before
+
+
+def test_clipping_by_the_gradients_norm():
+    def make(w):
+        optimizer = ag.optim.SGD([w], lr=0.5)
+
+        def step(t):
+            optimizer.zero_grad()
+            ag.sum(t * t * w).backward()
+            ag.optim.clip_grad_norm(w, 0.1)
+            optimizer.step()
+
+        return step
+
+    v, w = (ag.tensor([1.0, 1.0, 1.0], requires_grad=True) for _ in range(2))
+    plain, fast = make(v), ag.compile(make(w))
+    for k in range(8):
+        plain(x() * k), fast(x() * k)
+        assert same(v, w)
+    assert "clip" not in fast.explain() and "test_footguns.py" in fast.explain()
+
+
+def test_other_kernels_chosen_inside_raise():
+    def f(t):
+        with ag.kernels.use("reference"):
+            return ag.exp(t)
+
+    refused(f, x(), match="kernels.use")
+
+
+def test_a_stateful_schedule_inside_raises():
+    optimizer = ag.optim.SGD([ag.tensor([1.0], requires_grad=True)], lr=0.5)
+    schedule = ag.optim.StepLR(optimizer, 2)
+
+    def f(t):
+        schedule.step()
+        return t * 2.0
+
+    refused(f, x(), match="attribute")
+
+
+def test_the_first_batch_is_not_kept_alive():
+    import gc
+    import weakref
+
+    fast = ag.compile(lambda t: ag.sum(t * 2.0))
+    t = x()
+    fast(t), fast(t)
+    gone = weakref.ref(t)
+    del t
+    gc.collect()
+    assert gone() is None

@@ -19,7 +19,7 @@ EXAMPLES = {
     "x − 0 = x": lambda x, y: (x - 0.0) * y,
     "x + 0 = x": lambda x, y: (x + 0.0) * (0.0 + y),
     "x¹ = x": lambda x, y: x**1 * y,
-    "−(−x) = x": lambda x, y: -(-x) * y,
+    "−(−x) = x": lambda x, y: ag.negative(-x) * y,
     "x·(−1) = −x": lambda x, y: x * -1.0 + -1.0 * y,
     "x + (−y) = x − y": lambda x, y: x * x + (-y),
     "x − (−y) = x + y": lambda x, y: x * x - (-y),
@@ -43,11 +43,16 @@ EXAMPLES = {
         ag.sum_to(ag.reshape(x * y, (1, *x.shape)), (1, 1, x.shape[1])), (1, 1, 1)),
     "no padding": lambda x, y: ag.pad(x, 0) * y,
 }  # fmt: skip
+COMPANIONS = {"reshape to its own shape": ["reshape of a reshape"]}
+# the value keeps every bit, the gradient's sum is taken in another order
+REGROUPING = {"broadcast of a broadcast", "arithmetic broadcasts by itself"}
 # not reached through public operations, which leave such a step out themselves
 UNREACHED = {"broadcast to its own shape"}
 
 values = arrays(
-    np.float32, (3, 2), elements=st.floats(-4, 4, width=32).map(lambda v: v if abs(v) > 1e-3 else 0.0)
+    np.float32,
+    (3, 2),
+    elements=st.floats(-4, 4, width=32).map(lambda v: v if abs(v) > 1e-3 else 0.0),
 )
 
 
@@ -60,14 +65,14 @@ def test_every_rule_has_an_example():
 def test_a_rule_keeps_value_and_gradient(name, x, y):
     scalar = lambda x, y: ag.sum(EXAMPLES[name](x, y) * 0.5)
     program = ag.trace(scalar)(ag.tensor(x), ag.tensor(y))
-    shorter = program.simplify([name])
+    shorter = program.simplify([name, *COMPANIONS.get(name, ())])
     assert shorter.report[name] >= 1 and len(shorter) <= len(program)
-    before, after = program.value_and_grad((0, 1)), shorter.value_and_grad((0, 1))
-    for first, second in zip(
-        ag.tree.leaves(before(x, y)), ag.tree.leaves(after(x, y)), strict=True
-    ):
-        if RULES[name].exact:
-            assert np.array_equal(first, second)
+    before, after = program.value_and_grad((0, 1))(x, y), shorter.value_and_grad((0, 1))(x, y)
+    if RULES[name].exact:
+        assert np.array_equal(before[0].numpy(), after[0].numpy())
+    for first, second in zip(ag.tree.leaves(before), ag.tree.leaves(after), strict=True):
+        if RULES[name].exact and name not in REGROUPING:
+            assert np.array_equal(first.numpy(), second.numpy())
         else:
             np.testing.assert_allclose(second, first, rtol=1e-5, atol=1e-5)
 
@@ -101,20 +106,23 @@ def test_structure_alone_keeps_every_bit():
 
 
 def test_noise_is_never_merged():
-    program = ag.trace(lambda x: ag.dropout(x, 0.5) - ag.dropout(x, 0.5))(ag.tensor(np.ones(99, "f")))
+    program = ag.trace(lambda x: ag.dropout(x, 0.5) - ag.dropout(x, 0.5))(
+        ag.tensor(np.ones(99, "f"))
+    )
     ag.seed(0)
     assert np.abs(program.simplify()(np.ones(99, "f")).numpy()).sum() > 0
 
 
 def test_zero_times_x_is_not_zero():
     program = ag.trace(lambda x: x * 0.0)(ag.tensor([1.0])).simplify()
-    assert np.isnan(program(np.array([np.inf], "f")).numpy()).all()
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(program(np.array([np.inf], "f")).numpy()).all()
 
 
 def test_a_detached_value_stays_detached():
     f = lambda x: ag.sum(x.detach() * 1.0 * x)
     program = ag.trace(f)(ag.tensor([2.0, 3.0]))
-    assert program.simplify().grad()([2.0, 3.0]).tolist() == [2.0, 3.0]
+    assert program.simplify().grad()(np.array([2, 3], "f")).tolist() == [2.0, 3.0]
 
 
 def test_the_gradient_of_a_chain_needs_no_ones_and_no_broadcasts():

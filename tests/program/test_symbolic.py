@@ -45,9 +45,7 @@ def test_a_network_with_matrices_entry_by_entry():
 
 def test_latex_is_exactly_this():
     program = ag.trace(lambda x, y: ag.exp(x) / (y - 2.0) + ag.sqrt(x * y) ** 3)(1.0, 4.0)
-    assert program.latex(["x", "y"]) == (
-        r"\frac{e^{x}}{y - 2} + {\left(\sqrt{x \, y}\right)}^{3}"
-    )
+    assert program.latex(["x", "y"]) == (r"\frac{e^{x}}{y - 2} + {\left(\sqrt{x \, y}\right)}^{3}")
 
 
 def test_a_value_used_twice_gets_a_line():

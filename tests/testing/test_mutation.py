@@ -5,24 +5,40 @@ import numpy as np
 import autograd_cnn as ag
 from autograd_cnn.testing import mutation, mutation_score
 
-LINEAR_OR_PIECEWISE = {"values as constants", "the rule of x", "the rule of y"}
+SCALES = set(mutation.SCALES)
 
 
 def test_every_mutant_of_the_table_is_caught():
     result = mutation_score()
     assert [str(mutant) for mutant in result.survivors] == []
     assert result.score == 1.0
-    assert len(result.mutants) > 5 * sum(bool(p.rules) for p in ag.TABLE.values())
-    # no change of a value may pass for equivalent: only constants of linear or piecewise rules,
-    # and the two rules of a sum, which are one
-    assert {mutant.change for mutant in result.equivalent} <= LINEAR_OR_PIECEWISE
+    assert len(result.mutants) > 10 * sum(bool(p.rules) for p in ag.TABLE.values())
+    # a scaled, negated or dropped gradient is never the right one
+    assert {mutant.change for mutant in result.equivalent} & SCALES == set()
+    assert len(result.equivalent) < 0.1 * len(result.mutants)
+
+
+def test_operators_in_the_code_of_a_rule_are_changed():
+    rule = lambda g, x, y: g * x + y
+    found = {
+        change.split(" (")[0]: f(2.0, 3.0, 5.0) for change, f in mutation.operator_mutants(rule)
+    }
+    assert found == {"a * b → a": 7.0, "a + b → a": 6.0, "a + b → the other sign": 1.0}
+    assert rule(2.0, 3.0, 5.0) == 11.0
+
+
+def test_operators_under_a_closure_and_defaults():
+    scale = 3.0
+    rule = lambda g, x, shift=1.0: (g - shift) / scale
+    found = [f(7.0, 0.0) for _, f in mutation.operator_mutants(rule)]
+    assert found == [7.0 / 3.0, 8.0 / 3.0, 6.0]
 
 
 def test_survivors_are_counted(monkeypatch):
     """With a check that never fails, every mutant survives."""
     monkeypatch.setattr("autograd_cnn.testing.checker.check_sample", lambda *args, **kwargs: None)
     result = mutation_score(["exp"])
-    assert result.score == 0.0 and len(result.survivors) == 5
+    assert result.score == 0.0 and len(result.survivors) == 7
     assert "survived" in str(result)
 
 

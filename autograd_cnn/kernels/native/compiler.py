@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import os
 import threading
 from collections.abc import Callable
 from functools import cache
@@ -93,6 +94,15 @@ def _start() -> None:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
 
+
+def _unlock() -> None:
+    """In a forked child: the thread that held the lock is not there to open it."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock)
 
 SHARE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
 """The type of what a thread runs: a table of arguments and the number of its worker."""

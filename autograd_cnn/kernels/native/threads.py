@@ -63,6 +63,8 @@ class Pool:
     def close(self) -> None:
         """End the threads, once the kernel that runs now is done."""
         with self.lock:
+            if self.closed:
+                return
             self.closed = True
             for wanted in self._wanted:
                 wanted.release()
@@ -103,17 +105,18 @@ _making = threading.Lock()
 def pool() -> Iterator[Pool]:
     """The pool, made when first asked for, and held for the block below."""
     while True:
-        here = _pool or _make()
+        here = _open_pool()
         with here.lock:
             if not here.closed:
                 yield here
                 return
 
 
-def _make() -> Pool:
+def _open_pool() -> Pool:
     global _pool
     with _making:
-        _pool = _pool or Pool(_size)
+        if _pool is None or _pool.closed:
+            _pool = Pool(_size)
         return _pool
 
 

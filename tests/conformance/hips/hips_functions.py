@@ -47,12 +47,12 @@ def _definite(np, x):
     return np.matmul(x, np.transpose(x)) + numpy.eye(3)
 
 
-def _variance_free(np, x):
+def _standardised(np, x):
     return (x - np.mean(x, axis=0)) / np.std(x, axis=0)
 
 
 ARRAYS = {
-    "broadcast_to": lambda np, x: np.broadcast_to(x, (2, 3, 3)),
+    "broadcast_to": lambda np, x: np.broadcast_to(x[:1], (4, 3)),
     "concatenate": lambda np, x: np.concatenate([x, x * x], axis=1),
     "cumsum": lambda np, x: np.cumsum(x, axis=0),
     "einsum": lambda np, x: np.einsum("ij,kj->ik", x, x),
@@ -70,7 +70,7 @@ ARRAYS = {
     "sort": lambda np, x: np.sort(np.reshape(x, (9,))),
     "split": lambda np, x: np.concatenate(np.split(x, 3, axis=1)[::-1], axis=1),
     "squeeze": lambda np, x: np.squeeze(x[:1], axis=0),
-    "standardised": _variance_free,
+    "standardised": _standardised,
     "std": lambda np, x: np.std(x, axis=1),
     "sum": lambda np, x: np.sum(x, axis=0),
     "swapaxes": lambda np, x: np.swapaxes(x, 0, 1),
@@ -81,6 +81,7 @@ ARRAYS = {
     "cholesky": lambda np, x: np.linalg.cholesky(_definite(np, x)),
     "det": lambda np, x: np.linalg.det(x) * numpy.ones(1),
     "eigenvalues": lambda np, x: np.linalg.eigh(_definite(np, x))[0],
+    "eigenvectors": lambda np, x: np.linalg.eigh(_definite(np, x))[1] ** 2,
     "inv": lambda np, x: np.linalg.inv(_definite(np, x)),
     "norm": lambda np, x: np.linalg.norm(x) * numpy.ones(1),
     "slogdet": lambda np, x: np.linalg.slogdet(_definite(np, x))[1] * numpy.ones(1),

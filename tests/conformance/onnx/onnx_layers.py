@@ -53,7 +53,7 @@ def dropout(x, ratio=None, training_mode=None, *, seed=0, **ratio_before_operato
     return y, kept if ratio == 0 else ag.compare("not_equal", y, 0)
 
 
-def gemm(a, b, c=None, *, alpha=1.0, beta=1.0, transA=0, transB=0):  # noqa: N803
+def gemm(a, b, c=None, *, alpha=1.0, beta=1.0, transA=0, transB=0):
     a, b = (ag.transpose(m) if turned else m for m, turned in ((a, transA), (b, transB)))
     y = ag.matmul(a, b) * alpha
     return y if c is None else y + c * beta

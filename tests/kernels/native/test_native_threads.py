@@ -74,18 +74,22 @@ def test_every_share_is_done_once_whatever_the_size_of_the_pool(size, workers):
     assert sorted(finished) == list(range(workers))
 
 
-def test_an_interrupt_is_raised_when_every_worker_is_done():
-    pool, finished = pools.Pool(2), []
+def test_an_interrupt_is_raised_when_every_worker_is_done_and_a_new_pool_follows(threads):
+    threads(2)
+    finished = []
 
     def work(number):
         finished.append(number)
         if number == 0:
             raise KeyboardInterrupt
 
-    with pool.lock, pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), pools.pool() as pool:
         pool.run(work, 2)
     assert sorted(finished) == [0, 1]
-    pool.close()
+    with pools.pool() as other:
+        assert other is not pool
+        other.run(finished.append, 2)
+    assert sorted(finished) == [0, 0, 1, 1]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

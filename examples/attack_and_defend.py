@@ -1,0 +1,46 @@
+"""Robust accuracy on handwritten digits before and after adversarial training; two pictures."""
+
+import numpy as np
+
+import autograd_cnn as ag
+from autograd_cnn import attacks, optim
+
+EPSILON, EPSILONS = 0.15, (0.05, 0.1, 0.15, 0.2)
+train, test = ag.data.digits(seed=0)
+x, labels = test.x[:200], test.y[:200]
+
+
+def fresh():
+    net = ag.models.DigitsNet(p=0.1, rng=0)
+    return net, optim.AdamW(net.parameters(), lr=5e-3, weight_decay=1e-2)
+
+
+plain, optimizer = fresh()
+ag.train.fit(plain, train, epochs=8, batch_size=64, optimizer=optimizer, progress=False)
+hardened, optimizer = fresh()
+attacks.adversarial_training(
+    hardened, train, EPSILON, attack=attacks.LinfPGD(4, 0.4), epochs=8, optimizer=optimizer
+)
+
+pgd = attacks.LinfPGD(steps=10, step_size=0.2)
+nets = {"plain training": plain, f"trained against ε = {EPSILON:g}": hardened}
+curves = {
+    name: attacks.robustness_curve(net, x, labels, pgd, EPSILONS) for name, net in nets.items()
+}
+for name, curve in curves.items():
+    text = "  ".join(f"{100 * part:5.1f} %" for part in curve.accuracy)
+    print(f"{name:>24}: {text}   area {curve.area:.2f}")
+attacks.curve_picture(curves, "ε: the largest change of a pixel, ink being 0 … 1").savefig(
+    "robust_accuracy.png"
+)
+
+one_of_each = np.array([np.flatnonzero(labels == digit)[0] for digit in (0, 3, 8)])
+criterion = attacks.Targeted([6, 8, 3]) & attacks.Confidence(0.9)
+least = {
+    name: attacks.minimal(net, x[one_of_each], criterion, attacks.BIM(20, 0.15))
+    for name, net in nets.items()
+}
+for name, found in least.items():
+    print(f"{name:>24}: least targeted changes {found.distance.round(3).tolist()}")
+found = least["plain training"]
+attacks.panel(plain, x[one_of_each], found.images).savefig("targeted_change.png")

@@ -1,0 +1,174 @@
+"""What holds for every attack, whatever it does."""
+
+import numpy as np
+import pytest
+
+import autograd_cnn as ag
+from autograd_cnn import attacks, nn
+
+pytest.importorskip("scipy")
+
+QUICK = {
+    "FGSM": attacks.FGSM(),
+    "FGM": attacks.FGM(),
+    "BIM": attacks.BIM(),
+    "LinfPGD": attacks.LinfPGD(6, 0.2),
+    "L2PGD": attacks.L2PGD(6, 0.2),
+    "L1PGD": attacks.L1PGD(10, 0.2),
+    "MIFGSM": attacks.MIFGSM(),
+    "APGD": attacks.APGD(steps=12),
+    "APGD-dlr": attacks.APGD("l2", "dlr", steps=12),
+    "APGD-targeted": attacks.APGD("linf", "dlr-targeted", steps=12, targets=3),
+    "Square": attacks.Square(queries=40, p=0.3),
+    "Square-l2": attacks.Square("l2", queries=40, p=0.3),
+    "AutoAttack": attacks.AutoAttack(steps=6, queries=20),
+    "DeepFool": attacks.DeepFool(),
+    "DeepFool-linf": attacks.DeepFool("linf"),
+    "CarliniWagnerL2": attacks.CarliniWagnerL2(4, 30, 0.05),
+    "EAD": attacks.EAD(1e-3, 4, 30, 0.05, initial_const=1.0),
+    "LBFGS": attacks.LBFGS(4, 10),
+    "FMN": attacks.FMN(steps=30),
+    "FMN-linf": attacks.FMN("linf", steps=30),
+    "FMN-l1": attacks.FMN("l1", steps=30),
+    "JSMA": attacks.JSMA(),
+    "OnePixel": attacks.OnePixel(generations=3, population=20),
+    "Boundary": attacks.Boundary(40),
+    "HopSkipJump": attacks.HopSkipJump(steps=3),
+    "HopSkipJump-linf": attacks.HopSkipJump("linf", steps=3),
+}
+EPSILONS = {"Linf": 0.1, "L2": 0.5, "L1": 1.5, "L0": 2.0}
+every_attack = pytest.mark.parametrize("name", QUICK)
+
+
+def network(seed=0):
+    """A small untrained net in float64: curved enough for steps to differ."""
+    layers = nn.Sequential(
+        nn.Conv2d(2, 6, 3, padding=1, rng=seed),
+        nn.Tanh(),
+        nn.Flatten(),
+        nn.Linear(96, 5, rng=seed + 1),
+    )
+    return layers.to("float64").eval()
+
+
+def images(n=4, seed=0):
+    return np.random.default_rng(seed).uniform(size=(n, 2, 4, 4))
+
+
+def predicted(model, x):
+    return ag.argmax(model(ag.tensor(x)), 1).numpy().copy()
+
+
+def size_of(attack):
+    return EPSILONS[type(attack.norm).__name__]
+
+
+@pytest.fixture(scope="module")
+def results():
+    """Each attack once, at epsilon 0 and at a real one."""
+    model, x = network(), images()
+    labels = predicted(model, x)
+    kept = {}
+
+    def result(name):
+        if name not in kept:
+            kept[name] = QUICK[name](model, x, labels, [0.0, size_of(QUICK[name])])
+        return kept[name]
+
+    return result
+
+
+@every_attack
+def test_epsilon_zero_gives_the_input_bit_for_bit(name, results):
+    found = results(name)
+    assert np.array_equal(found.clipped.numpy()[0], images())
+    assert not found.is_adv[0].any()
+
+
+@every_attack
+def test_results_stay_inside_the_ball_and_the_bounds(name, results):
+    attack, clipped = QUICK[name], results(name).clipped
+    assert clipped.numpy().min() >= 0.0
+    assert clipped.numpy().max() <= 1.0
+    distance = attack.norm.distance(clipped[1], ag.tensor(images()))
+    assert distance.max() <= size_of(attack) * (1 + 1e-12)
+    assert distance.max() > 0
+    raw = results(name).raw.numpy()
+    assert raw.min() >= 0.0
+    assert raw.max() <= 1.0
+
+
+@every_attack
+def test_what_is_called_fooled_is_fooled(name, results):
+    model, found = network(), results(name)
+    labels = predicted(model, images())
+    answers = predicted(model, found.clipped.numpy()[1])
+    assert np.array_equal(answers != labels, found.is_adv[1])
+
+
+@every_attack
+def test_one_seed_one_result_and_samples_do_not_mix(name, results):
+    model, x, attack = network(), images(), QUICK[name]
+    labels, together = predicted(model, x), results(name).raw.numpy()[1]
+    again = attack(model, x, labels, size_of(attack)).raw.numpy()
+    assert np.array_equal(again, together)
+    one = attack(model, x[2:3], labels[2:3], size_of(attack)).raw.numpy()
+    np.testing.assert_allclose(one[0], together[2], atol=1e-9)
+
+
+@every_attack
+def test_only_samples_that_still_stand_are_worked_on(name):
+    model, x, attack = network(), images(), QUICK[name]
+    labels = (predicted(model, x) + 1) % 5  # all fooled before anything is done
+    counted = attacks.Counted(model)
+    found = attack(counted, x, labels, size_of(attack))
+    assert np.array_equal(found.raw.numpy(), x)
+    assert found.is_adv.all()
+    # only the passes that ask whether anything is left to do, before and after; AutoAttack also
+    # looks at the gradients once, to see whether they are masked
+    checks = 2 * len(x) if name == "AutoAttack" else 0
+    assert counted.queries <= 4 * len(x) + checks
+    assert counted.differentiated <= checks
+
+
+@every_attack
+def test_the_model_is_left_as_it_was(name, results):
+    results(name)
+    model, x = network(), images(2)
+    QUICK[name](model, x, predicted(model, x), size_of(QUICK[name]))
+    fresh = network()
+    for left, expected in zip(model.parameters(), fresh.parameters(), strict=True):
+        assert np.array_equal(left.numpy(), expected.numpy())
+        assert left.grad is None
+
+
+@pytest.mark.parametrize("name", sorted({*QUICK} - {"APGD-targeted"}))
+def test_a_target_class_can_be_asked_for(name):
+    model, x, attack = network(), images(), QUICK[name]
+    wanted = (predicted(model, x) + 2) % 5
+    found = attack(model, x, attacks.Targeted(wanted), 3 * size_of(attack))
+    answers = predicted(model, found.clipped.numpy())
+    assert np.array_equal(answers == wanted, found.is_adv)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("weak", "strong"),
+    [
+        (attacks.FGSM(), attacks.LinfPGD(3, 0.3)),
+        (attacks.FGSM(), attacks.MIFGSM(3, 0.4)),
+        (attacks.FGSM(), attacks.APGD(steps=3)),
+        (attacks.FGSM(), attacks.APGD(loss="dlr", steps=3)),
+        (attacks.FGM(), attacks.L2PGD(3, 0.3)),
+        (attacks.FGM(), attacks.APGD("l2", steps=3)),
+    ],
+)
+def test_many_steps_are_never_weaker_than_one(weak, strong, seed):
+    model, x = network(seed), images(30, seed)
+    labels = predicted(model, x)
+    epsilons = np.array([0.2, 1.0, 2.0]) * size_of(weak)
+    once = weak(model, x, labels, epsilons).is_adv
+    many = strong(model, x, labels, epsilons).is_adv
+    assert once.any()
+    assert not once.all()
+    assert (many >= once).all()
