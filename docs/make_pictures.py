@@ -13,6 +13,7 @@ PICTURES = HERE / "pictures"
 
 
 def renew() -> None:
+    """Run everything in a folder of its own, then copy what the page names."""
     page = (HERE / "gallery.md").read_text("utf-8")
     with tempfile.TemporaryDirectory() as folder:
         before = Path.cwd()

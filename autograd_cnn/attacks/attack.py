@@ -49,26 +49,39 @@ class Attack(ABC):
         radii = None if epsilons is None else _as_epsilons(epsilons)
         model = as_bounded(model)
         x = as_images(x, model)
-        criterion = as_criterion(criterion, logits_of(model, x))
+        logits = logits_of(model, x)
+        criterion = as_criterion(criterion, logits)
+        fooled = criterion.is_met(logits)
         if radii is None:
-            return self._least(model, x, criterion)
-        results = self._at(model, x, criterion, radii.ravel())
+            return self._least(model, x, criterion, fooled)
+        results = self._at(model, x, criterion, fooled, radii.ravel())
         if radii.ndim == 0:
             return results[0]
         raw, clipped, is_adv = zip(*results, strict=True)
         return Result(stack(raw), stack(clipped), np.stack(is_adv))
 
     def _at(
-        self, model: BoundedModel, x: Tensor, criterion: Criterion, radii: np.ndarray
+        self,
+        model: BoundedModel,
+        x: Tensor,
+        criterion: Criterion,
+        fooled: np.ndarray,
+        radii: np.ndarray,
     ) -> list[Result]:
-        """One result for each epsilon."""
-        return [self._within(model, x, criterion, np.full(len(x), radius)) for radius in radii]
+        """One result for each epsilon; `fooled` are the samples that are so already."""
+        return [
+            self._within(model, x, criterion, fooled, np.full(len(x), radius)) for radius in radii
+        ]
 
     def _within(
-        self, model: BoundedModel, x: Tensor, criterion: Criterion, epsilon: np.ndarray
+        self,
+        model: BoundedModel,
+        x: Tensor,
+        criterion: Criterion,
+        fooled: np.ndarray,
+        epsilon: np.ndarray,
     ) -> Result:
         """Attack the samples that are not fooled yet."""
-        fooled = criterion.is_met(logits_of(model, x))
         raw, pending = x, np.flatnonzero(~fooled & (epsilon > 0))
         if pending.size:
             part = pick(x, pending)
@@ -77,10 +90,11 @@ class Attack(ABC):
         clipped = self.project(raw, x, column(epsilon, x), model.bounds)
         return Result(raw, clipped, criterion.is_met(logits_of(model, clipped)))
 
-    def _least(self, model: BoundedModel, x: Tensor, criterion: Criterion) -> Result:
+    def _least(
+        self, model: BoundedModel, x: Tensor, criterion: Criterion, fooled: np.ndarray
+    ) -> Result:
         """Double each sample's epsilon until the attack succeeds, then bisect to 0.1 %."""
-        largest = self.norm.largest(x, model.bounds)
-        best, fooled = x, criterion.is_met(logits_of(model, x))
+        largest, best = self.norm.largest(x, model.bounds), x
         low, high = np.zeros(len(x)), np.where(fooled, 0.0, np.inf)
         trial = np.full(len(x), largest / 2**7)
         for _ in range(32):
@@ -89,7 +103,8 @@ class Attack(ABC):
             if not pending.size:
                 break
             part = pick(x, pending)
-            found = self._within(model, part, criterion.select(pending), trial[pending])
+            wanted, radius = criterion.select(pending), trial[pending]
+            found = self._within(model, part, wanted, fooled[pending], radius)
             done, failed = pending[found.is_adv], pending[~found.is_adv]
             reached = self.norm.distance(found.clipped, part)[found.is_adv]
             best = put(best, done, pick(found.clipped, np.flatnonzero(found.is_adv)))
@@ -125,9 +140,14 @@ class MinimalAttack(Attack):
         """The mathematics alone: the nearest images found that meet the criterion."""
 
     def _at(
-        self, model: BoundedModel, x: Tensor, criterion: Criterion, radii: np.ndarray
+        self,
+        model: BoundedModel,
+        x: Tensor,
+        criterion: Criterion,
+        fooled: np.ndarray,
+        radii: np.ndarray,
     ) -> list[Result]:
-        raw = self._least(model, x, criterion).raw
+        raw = self._nearest(model, x, criterion, fooled)
         distance = self.norm.distance(raw, x)
         results = []
         for radius in radii:
@@ -136,11 +156,20 @@ class MinimalAttack(Attack):
             results.append(Result(raw, clipped, criterion.is_met(logits_of(model, clipped))))
         return results
 
-    def _least(self, model: BoundedModel, x: Tensor, criterion: Criterion) -> Result:
-        raw, pending = x, np.flatnonzero(~criterion.is_met(logits_of(model, x)))
-        if pending.size:
-            raw = put(x, pending, self.run(model, pick(x, pending), criterion.select(pending)))
+    def _least(
+        self, model: BoundedModel, x: Tensor, criterion: Criterion, fooled: np.ndarray
+    ) -> Result:
+        raw = self._nearest(model, x, criterion, fooled)
         return Result(raw, raw, criterion.is_met(logits_of(model, raw)))
+
+    def _nearest(
+        self, model: BoundedModel, x: Tensor, criterion: Criterion, fooled: np.ndarray
+    ) -> Tensor:
+        """What the attack makes of the samples that are not fooled yet, beside the others."""
+        pending = np.flatnonzero(~fooled)
+        if not pending.size:
+            return x
+        return put(x, pending, self.run(model, pick(x, pending), criterion.select(pending)))
 
 
 def _as_epsilons(epsilons: Any) -> np.ndarray:

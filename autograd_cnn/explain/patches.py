@@ -10,12 +10,11 @@ import numpy as np
 from ..errors import ShapeError, shape_text
 from ..graphs.receptive import ReceptiveField, receptive_fields
 from ..inspection import as_variable
-from ..tape import node_of
+from ..tape import history, node_of
 from ..tensor import Tensor
 from .chunks import MAX_BYTES, samples_that_fit, slices, tracked
 from .gradient import deconvnet
 from .layers import Layer, activation
-from .tapes import ancestors
 from .target import Unit
 
 
@@ -95,7 +94,7 @@ def receptive_field(model: Callable, x: Any, layer: Layer) -> ReceptiveField:
     """
     x = as_variable(x)
     output = activation(model, x[:1] if x.shape[0] > 1 else x, layer, recorded=True)
-    field = receptive_fields(ancestors(output)).get(node_of(output))
+    field = receptive_fields(history([node_of(output)])).get(node_of(output))
     if field is None:
         raise ValueError(f"the receptive field of {layer!r} is no box that moves evenly")
     return field

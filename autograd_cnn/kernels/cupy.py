@@ -37,8 +37,8 @@ def cupy_module() -> Any:
     if driver < runtime.runtimeGetVersion() // 1000 * 1000:
         raise DeviceError(
             f'device "cuda": the driver supports CUDA {driver // 1000}.{driver % 1000 // 10}, '
-            f"older than CuPy's {runtime.runtimeGetVersion() // 1000}: update the driver or install "
-            'the extra "autograd-cnn[cuda12]"'
+            f"older than CuPy's {runtime.runtimeGetVersion() // 1000}: update the driver or "
+            'install the extra "autograd-cnn[cuda12]"'
         )
     if not cupy.cuda.is_available():
         raise DeviceError(

@@ -79,7 +79,7 @@ class NumpyKernels(Kernels):
         if not _is_inexact(x.dtype) or not x.size:
             return super().avg_pool(x, spec=spec, count_include_pad=count_include_pad)
         size, out = x.shape[2:], spec.output_size(x.shape[2:])
-        y = numpy_pool.sum_pool(_images(_working(x, x.dtype)), spec, out)
+        y: Array = numpy_pool.sum_pool(_images(_working(x, x.dtype)), spec, out)
         y /= self.window_counts(spec, size, count_include_pad, y.real.dtype)
         return y.reshape(*x.shape[:2], *out).astype(x.dtype, copy=False)
 
@@ -90,7 +90,7 @@ class NumpyKernels(Kernels):
             return super().avg_pool_grad(
                 y, spec=spec, size=size, count_include_pad=count_include_pad
             )
-        share = _images(_working(y, y.dtype))
+        share: Array = _images(_working(y, y.dtype))
         share = share / self.window_counts(spec, size, count_include_pad, share.real.dtype)
         result = numpy_pool.spread_pool(share, spec, tuple(size))
         return result.reshape(*y.shape[:2], *size).astype(y.dtype, copy=False)

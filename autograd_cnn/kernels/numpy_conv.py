@@ -19,6 +19,7 @@ convolution using general matrix multiplication", 2017.
 from __future__ import annotations
 
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -96,7 +97,7 @@ def _weight_columns(x, y, spec, kernel):
     n, groups, dtype = x.shape[0], spec.groups, x.dtype
     grid = grid_of(spec, x.shape[2:], kernel, y.shape[2:])
     channels, filters = x.shape[1] // groups, y.shape[1] // groups
-    total = 0
+    total: Any = 0
     for images, block in blocks(n, x.shape[1] * grid.taps * grid.length * dtype.itemsize):
         if block is not None:
             columns = Columns(grid, x.shape[1], block, groups, dtype)

@@ -32,6 +32,9 @@ def look(value: Any, key: list, values: list, objects: list | None = None) -> No
         key.append((kind, value.tobytes() if isinstance(value, np.generic) else value.hex()))
     elif kind in _STATIC:
         key.append((kind, value if kind is not complex else repr(value)))
+    elif kind is slice:
+        key.append(kind)
+        look((value.start, value.stop, value.step), key, values, objects)
     elif isinstance(value, dict):
         key.append((kind, tuple(value)))
         for item in value.values():

@@ -40,9 +40,9 @@ class Entry:
         self.misfit: str | None = None
         roots: list[tuple[str, Any]] = [(getattr(function, "__name__", "the function"), function)]
         self.values: list[Any] = []
-        objects: list[Any] = []
-        look((args, kwargs) if kwargs else args, [], self.values, objects)
-        roots += [("an argument", thing) for thing in objects]
+        self.objects: list[Any] = []  # known by id, so they must live as long as this does
+        look((args, kwargs) if kwargs else args, [], self.values, self.objects)
+        roots += [("an argument", thing) for thing in self.objects]
         roots += [("a rule", rules) for rules in context.rules.values()]
         self.watch = Watch(roots)
 

@@ -7,6 +7,7 @@ content, tensors are left to the recording, which reads them anew at each call.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import random
 import sys
@@ -133,6 +134,8 @@ class Watch:
             self._later(path, thing.__self__, thing.__func__)
         elif isinstance(thing, functools.partial):
             self._later(path, thing.func, thing.args, thing.keywords)
+        elif isinstance(thing, contextlib._GeneratorContextManager):
+            self._later(path, thing.func, thing.args, thing.kwds)  # made anew at each use
         elif isinstance(thing, (staticmethod, classmethod)):
             self._later(path, thing.__func__)
         elif isinstance(thing, dict):

@@ -623,3 +623,57 @@ def test_the_first_batch_is_not_kept_alive():
     del t
     gc.collect()
     assert gone() is None
+
+
+def test_another_thread_computes_while_one_records():
+    from threading import Thread
+
+    wrong = []
+
+    def compute():
+        for k in range(60):
+            t = ag.tensor([float(k), 1.0], requires_grad=True)
+            ag.sum(t * t).backward()
+            if t.grad.tolist() != [2.0 * k, 2.0]:
+                wrong.append(k)
+
+    thread = Thread(target=compute)
+    thread.start()
+    for n in range(1, 30):
+        t = ag.tensor(np.ones(n, np.float32))
+        assert same(ag.compile(ag.grad(lambda t: ag.sum(t * t * t)))(t), t * 3.0)
+    thread.join()
+    assert not wrong
+
+
+def test_a_decorated_function():
+    fast = ag.compile(ag.no_grad()(lambda t: ag.tanh(t) * t))
+    t = x()
+    t.requires_grad = True
+    assert same(fast(t), ag.tanh(x()) * x()) and same(fast(t), ag.tanh(x()) * x())
+    assert "replayed 1 times" in fast.explain()
+
+
+def test_named_tuples_dictionaries_and_numbers_are_returned_as_they_are():
+    from typing import NamedTuple
+
+    class Answer(NamedTuple):
+        value: ag.Tensor
+        rest: dict
+
+    fast = ag.compile(lambda t, n: Answer(t * n, {"n": n, "list": [t, None, "text"]}))
+    for _ in range(2):
+        answer = fast(t := x(), 3)
+        assert type(answer) is Answer and same(answer.value, x() * 3)
+        assert answer.rest["n"] == 3 and answer.rest["list"][0] is t
+        assert answer.rest["list"][1:] == [None, "text"]
+
+
+def test_slices_ranges_and_dtypes_as_arguments():
+    fast = ag.compile(lambda t, what: t[what] if isinstance(what, slice) else t * len(what))
+    for k in range(3):
+        assert same(fast(x(), slice(k, k + 1)), x()[k : k + 1])
+        assert same(fast(x(), range(k)), x() * k)
+    cast = ag.compile(lambda t, dtype: t.astype(dtype))
+    for dtype in (np.dtype("f8"), np.dtype("f4"), np.float64, "float64"):
+        assert cast(x(), dtype).dtype == np.dtype(dtype)

@@ -102,7 +102,7 @@ def test_deepfool_agrees(pair, norm):
 
 def test_carlini_wagner_is_as_near(pair):
     ours, model, _, x, labels = pair
-    settings = {"binary_search_steps": 7, "steps": 150, "confidence": 0, "initial_const": 1e-2}
+    settings = {"binary_search_steps": 6, "steps": 100, "confidence": 0, "initial_const": 1e-2}
     reference = foolbox.attacks.L2CarliniWagnerAttack(stepsize=0.02, abort_early=True, **settings)
     expected = theirs_of(reference, model, x, labels)
     found = attacks.CarliniWagnerL2(learning_rate=0.02, **settings)(ours, x, labels)
