@@ -183,8 +183,11 @@ def test_observers_see_every_operation_forward_and_backward():
 def test_anomaly_detection_names_the_first_bad_operation_forward_and_backward():
     x = ag.tensor([0.0, 4.0], requires_grad=True)
     with np.errstate(all="ignore"):
-        with ag.detect_anomaly(), pytest.raises(
-            ag.errors.AnomalyError, match=r"divide made 1 .* forward, at test_tape\.py"
+        with (
+            ag.detect_anomaly(),
+            pytest.raises(
+                ag.errors.AnomalyError, match=r"divide made 1 .* forward, at test_tape\.py"
+            ),
         ):
             ag.log(x + 1.0) / x * 0.0
         with ag.detect_anomaly():
