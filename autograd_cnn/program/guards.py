@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import random
 import sys
 import sysconfig
@@ -347,7 +348,8 @@ def repeatable(watch: Watch) -> Iterator[None]:
                     impure.append(f"{module}.{name} called at {line}")
 
     before, numpy_before = random.getstate(), np.random.get_state(legacy=False)
-    outer = sys.getprofile()
+    outer, collecting = sys.getprofile(), gc.isenabled()
+    gc.disable()  # a collection runs the callbacks of other libraries here, and they read clocks
     if outer is None:
         sys.setprofile(profile)
     try:
@@ -355,6 +357,8 @@ def repeatable(watch: Watch) -> Iterator[None]:
     finally:
         if outer is None:
             sys.setprofile(None)
+        if collecting:
+            gc.enable()
     if random.getstate() != before or not _same_state(
         np.random.get_state(legacy=False), numpy_before
     ):

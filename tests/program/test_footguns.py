@@ -1,6 +1,7 @@
 """What goes wrong with recorded functions elsewhere: here each works as a plain call, or raises."""
 
 import functools
+import gc
 import random
 import time
 
@@ -677,3 +678,17 @@ def test_slices_ranges_and_dtypes_as_arguments():
     cast = ag.compile(lambda t, dtype: t.astype(dtype))
     for dtype in (np.dtype("f8"), np.dtype("f4"), np.float64, "float64"):
         assert cast(x(), dtype).dtype == np.dtype(dtype)
+
+
+def test_a_garbage_collection_that_reads_a_clock_is_not_the_users_doing():
+    def callback(phase, info):
+        time.perf_counter()
+
+    gc.callbacks.append(callback)
+    threshold = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        assert ag.compile(lambda x: ag.exp(x) * 2.0)(ag.tensor([0.0])).tolist() == [2.0]
+    finally:
+        gc.set_threshold(*threshold)
+        gc.callbacks.remove(callback)
