@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import inspect
 import os
-import sys
 from collections.abc import Callable, Iterable
-from contextlib import contextmanager
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import TapeError
+from ..named import TargetError, find
 from ..tensor import Tensor
 from .build import graph
 from .model import Graph
 from .watch import Watch
 
 
-class TargetError(ValueError):
-    """What was named cannot be drawn; the message says what was found instead."""
-
-
 def draw_target(
     target: str, out: str | os.PathLike, shapes: Iterable[str] = (), **options: Any
 ) -> Path:
-    """Draw what `FILE.py:NAME` names to a file whose suffix tells the format.
+    """Draw what `FILE.py:NAME` or `MODULE:NAME` names to a file whose suffix tells the format.
 
     The file is run, and nothing else. NAME may be a recorded tensor, a `Graph`, a Program, a module
     or a function; the latter two are called with `shapes`, each as `1x3x32x32` (standard normal
@@ -36,8 +30,7 @@ def draw_target(
 
     Raises TargetError, or what the file itself raises.
     """
-    name, attribute = _split(target)
-    found = _found(_run(name), attribute, name)
+    found, attribute = find(target), target.rpartition(":")[2]
     watched = set(options.get("show", ())) & {"stats", "maps"} or options.get("color") == "time"
     watch = Watch(maps=6 if "maps" in options.get("show", ()) else 0) if watched else None
     return graph_of(found, attribute, shapes, watch).view(**options).save(out)
@@ -79,59 +72,6 @@ def _of_no_argument(found: Callable, name: str, watch: Watch | None) -> Graph:
     with watch:
         made = found()
     return made if isinstance(made, Graph) else graph(made, watch=watch)
-
-
-def _split(target: str) -> tuple[Path, str]:
-    file, colon, attribute = target.rpartition(":")
-    if not colon or not attribute.replace(".", "").isidentifier() or not file:
-        raise TargetError(f"{target!r} is not FILE.py:NAME, as in model.py:net")
-    path = Path(file)
-    if not path.is_file():
-        raise TargetError(f"there is no file {file}")
-    return path, attribute
-
-
-def _run(path: Path) -> Any:
-    """The file as a module, its folder first on the path while it runs."""
-    spec = spec_from_file_location(f"_drawn_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise TargetError(f"{path} is not a Python file")
-    module = module_from_spec(spec)
-    with _importable(path.parent, spec.name, module):
-        spec.loader.exec_module(module)
-    return module
-
-
-@contextmanager
-def _importable(folder: Path, name: str, module: Any) -> Any:
-    place = str(folder.resolve())
-    sys.path.insert(0, place)
-    sys.modules[name] = module
-    try:
-        yield
-    finally:
-        sys.modules.pop(name, None)
-        if place in sys.path:
-            sys.path.remove(place)
-
-
-def _found(module: Any, attribute: str, path: Path) -> Any:
-    value = module
-    for part in attribute.split("."):
-        if not hasattr(value, part):
-            names = [name for name, thing in vars(module).items() if _is_own(name, thing, module)]
-            there = f"; it has {', '.join(names[:8])}" if names else ""
-            raise TargetError(f"{path} has no {attribute}{there}")
-        value = getattr(value, part)
-    return value
-
-
-def _is_own(name: str, thing: Any, module: Any) -> bool:
-    """Whether the file itself made something that can be drawn."""
-    if name.startswith("_") or not (callable(thing) or isinstance(thing, (Tensor, Graph))):
-        return False
-    made_by_def = isinstance(thing, type) or hasattr(thing, "__qualname__")
-    return not made_by_def or thing.__module__ == module.__name__
 
 
 def _example(text: str) -> Any:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
+
+from ..named import find
 
 
 def command(argv: Sequence[str] | None = None) -> int:
@@ -28,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command understands to a parser."""
     add = parser.add_argument
     add("function", nargs="?", metavar="MODULE:FUNCTION",
-        help="a function or a primitive; the current folder is searched first")  # fmt: skip
+        help="a function or a primitive of a module or of FILE.py")  # fmt: skip
     add("--shape", action="append", default=[], type=_shape, metavar="2,3,8,8",
         help="the shape of one argument of normal numbers; once for each argument")  # fmt: skip
     add("--all", action="store_true", help="every operation of the library, as a table")
@@ -61,7 +60,7 @@ def _function(chosen: argparse.Namespace) -> int:
     from ..primitive import TABLE, Primitive
     from .checker import check
 
-    function = _named(chosen.function)
+    function = find(chosen.function)
     if not chosen.shape and not (isinstance(function, Primitive) and function.name in TABLE):
         raise ValueError(f"{chosen.function} needs a --shape for each of its arguments")
     rng = np.random.default_rng(chosen.seed)
@@ -101,22 +100,6 @@ def _progress() -> Callable[[str], None] | None:
     if not sys.stderr.isatty():
         return None
     return lambda name: print(f"\r\x1b[K{name}", end="\r", file=sys.stderr, flush=True)
-
-
-def _named(text: str) -> Any:
-    """The object that MODULE:FUNCTION names; ValueError where there is none."""
-    module, _, path = text.partition(":")
-    if not module or not path:
-        raise ValueError(f"{text} is not MODULE:FUNCTION")
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        found = importlib.import_module(module)
-        for name in path.split("."):
-            found = getattr(found, name)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"{text}: {error}") from error
-    return found
 
 
 def _shape(text: str) -> tuple[int, ...]:

@@ -42,7 +42,7 @@ def test_a_primitive_of_the_library_needs_no_shape(capsys):
     "argv, words",
     [
         ([], "MODULE:FUNCTION, --all or --mutations"),
-        (["math"], "is not MODULE:FUNCTION"),
+        (["math"], "is not FILE.py:NAME or MODULE:NAME"),
         (["no_such_module:f", "--shape", "2"], "no_such_module"),
         (["autograd_cnn:no_such_function", "--shape", "2"], "no_such_function"),
         (["autograd_cnn:tanh"], "needs a --shape"),
