@@ -12,6 +12,7 @@ from typing import Any
 
 from . import errors, kernels, ops, tree
 from .anomaly import detect_anomaly
+from .checkpointing import checkpoint
 from .engine import gradients
 from .ops import *  # noqa: F403
 from .ops import __all__ as _operations
@@ -19,7 +20,7 @@ from .primitive import TABLE, custom_primitive
 from .rules import override, register_rule
 from .tape import enable_grad, no_grad, observe
 from .tensor import Tensor, tensor
-from .transforms import checkpoint, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __version__ = "0.1.0"
 

@@ -83,7 +83,7 @@ def backward(tensor: Tensor, gradient: Any, create_graph: bool, retain_graph: bo
 
 
 def run_backward(
-    roots: Iterable[tuple[Node, Any]],
+    roots: list[tuple[Node, Any]],
     targets: Iterable[Node] | None,
     create_graph: bool = False,
     free: bool = False,
@@ -96,35 +96,34 @@ def run_backward(
     with changed(recording=create_graph) as context:
         gradients: dict[Node, Any] = {}
         heap: list[tuple[int, Node]] = []
-        for node, seed in roots:
-            _accumulate(gradients, heap, node, seed)
-        needed = None if wanted is None else _leading_to(wanted, gradients)
+        observers, rules = context.observers, context.rules
+        needed = None if wanted is None else _leading_to(wanted, dict(roots))
         found: dict[Node, Any] = {}
-        while heap:
+        contributions = roots
+        while True:
+            for parent, contribution in contributions:
+                if parent in gradients:
+                    gradients[parent] = TABLE["add"](gradients[parent], contribution)
+                else:
+                    gradients[parent] = contribution
+                    heappush(heap, (-parent.sequence, parent))
+            if not heap:
+                return found
             node = heappop(heap)[1]
-            g = gradients.pop(node)
-            if isinstance(node, Leaf) if wanted is None else node in wanted:
+            g, contributions = gradients.pop(node), ()
+            if node in wanted if wanted is not None else type(node) is Leaf:
                 found[node] = g
-            if isinstance(node, Leaf):
+            if type(node) is Leaf:
                 continue
-            contributions = _pull(node, g, needed, create_graph, context.rules)
-            for observer in context.observers:
+            if create_graph:
+                contributions = _pull_recorded(node, g, needed, rules)
+            else:
+                contributions = _pull(node, g, node.values(), needed, rules)
+            for observer in observers:
                 if hasattr(observer, "backward"):
                     observer.backward(node, g, contributions)
-            for parent, contribution in contributions:
-                _accumulate(gradients, heap, parent, contribution)
             if free:
                 node.kept = None
-        return found
-
-
-def _accumulate(gradients: dict, heap: list, node: Node, gradient: Any) -> None:
-    sofar = gradients.get(node)
-    if sofar is None:
-        gradients[node] = gradient
-        heappush(heap, (-node.sequence, node))
-    else:
-        gradients[node] = TABLE["add"](sofar, gradient)
 
 
 def _leading_to(targets: set[Node], roots: Iterable[Node]) -> set[Node]:
@@ -137,28 +136,24 @@ def _leading_to(targets: set[Node], roots: Iterable[Node]) -> set[Node]:
     return needed
 
 
-def _pull(
-    node: Node, g: Any, needed: set[Node] | None, create_graph: bool, rules: Any
-) -> list[tuple[Node, Any]]:
-    """Run the rules of one node: (parent, its gradient) for each input that wants one."""
-    if not create_graph:
-        return _contributions(node, g, node.values(), needed, rules)
+def _pull_recorded(node: Node, g: Any, needed: set[Node] | None, rules: Any) -> list:
+    """`_pull`, on tensors and in a scope of its own: the gradients can be differentiated."""
     with changed(scope=Scope(f"∂{node.name}", "backward", node.scope)):
-        return _contributions(node, g, lifted_values(node), needed, rules)
+        return _pull(node, g, lifted_values(node), needed, rules)
 
 
-def _contributions(
-    node: Node, g: Any, kept: Any, needed: set[Node] | None, rules: Any
-) -> list[tuple[Node, Any]]:
+def _pull(node: Node, g: Any, kept: Any, needed: set[Node] | None, rules: Any) -> list:
+    """Run the rules of one node: (parent, its gradient) for each input that wants one."""
     overriding = rules.get(node.primitive.name) if rules else None
     steps = steps_of(node, overriding) if overriding else node.plan.steps
     result = []
-    for position, rule, where in steps:
+    for position, rule, where, take in steps:
         parent = node.parents[position]
         if rule is None or parent is None or (needed is not None and parent not in needed):
             continue
         try:
-            gradient = rule.formula(g, *arguments_of(where, kept, node, position))
+            arguments = take(kept) if take else arguments_of(where, kept, node, position)
+            gradient = rule.formula(g, *arguments)
         except Exception as error:
             raise RuleError(
                 f"{type(error).__name__}: {error} — in the backward rule of {node.name} for "

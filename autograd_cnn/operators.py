@@ -22,6 +22,22 @@ class _Bound:
 bound = _Bound()
 
 
+def _operator(name: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
+    """A binary operator, and the same with its operands the other way round."""
+
+    def forward(self: Any, other: Any) -> Any:
+        return getattr(bound.operations, name)(self, other)
+
+    def reflected(self: Any, other: Any) -> Any:
+        return getattr(bound.operations, name)(other, self)
+
+    return forward, reflected
+
+
+def _comparison(name: str) -> Callable[[Any, Any], Any]:
+    return lambda self, other: bound.operations.compare(name, self, other)
+
+
 class Operators:
     """Python's operators and NumPy's methods, each one call of an operation."""
 
@@ -29,41 +45,15 @@ class Operators:
 
     # operators
 
-    def __add__(self, other: Any) -> Any:
-        return bound.operations.add(self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return bound.operations.add(other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return bound.operations.subtract(self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return bound.operations.subtract(other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return bound.operations.multiply(self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return bound.operations.multiply(other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return bound.operations.divide(self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return bound.operations.divide(other, self)
-
-    def __pow__(self, other: Any) -> Any:
-        return bound.operations.power(self, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return bound.operations.power(other, self)
-
-    def __matmul__(self, other: Any) -> Any:
-        return bound.operations.matmul(self, other)
-
-    def __rmatmul__(self, other: Any) -> Any:
-        return bound.operations.matmul(other, self)
+    __add__, __radd__ = _operator("add")
+    __sub__, __rsub__ = _operator("subtract")
+    __mul__, __rmul__ = _operator("multiply")
+    __truediv__, __rtruediv__ = _operator("divide")
+    __pow__, __rpow__ = _operator("power")
+    __matmul__, __rmatmul__ = _operator("matmul")
+    __eq__, __ne__ = _comparison("equal"), _comparison("not_equal")
+    __lt__, __le__ = _comparison("less"), _comparison("less_equal")
+    __gt__, __ge__ = _comparison("greater"), _comparison("greater_equal")
 
     def __neg__(self) -> Any:
         return bound.operations.negative(self)
@@ -73,24 +63,6 @@ class Operators:
 
     def __abs__(self) -> Any:
         return bound.operations.abs(self)
-
-    def __eq__(self, other: object) -> Any:  # type: ignore[override]
-        return bound.operations.compare("equal", self, other)
-
-    def __ne__(self, other: object) -> Any:  # type: ignore[override]
-        return bound.operations.compare("not_equal", self, other)
-
-    def __lt__(self, other: Any) -> Any:
-        return bound.operations.compare("less", self, other)
-
-    def __le__(self, other: Any) -> Any:
-        return bound.operations.compare("less_equal", self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return bound.operations.compare("greater", self, other)
-
-    def __ge__(self, other: Any) -> Any:
-        return bound.operations.compare("greater_equal", self, other)
 
     __hash__ = object.__hash__
 

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 from .errors import RuleError, TapeError, explain_broadcast
 from .kernels import Kernels, provider_for
+from .quick import unrolled
 from .tape import Node, current, node_of
 from .tensor import Tensor
 
@@ -40,9 +42,13 @@ class Rule:
 
 
 class Plan:
-    """What to keep, and which rules to run, when the inputs at `positions` are tracked."""
+    """What to keep, and which rules to run, when the inputs at `positions` are tracked.
 
-    __slots__ = ("index", "origins", "shapes", "steps", "values")
+    A step is an input's position, its rule, where the rule's reads are, and how to take them from
+    the kept values at one go (None where it reads attributes too).
+    """
+
+    __slots__ = ("index", "keep", "origins", "shapes", "steps", "values")
 
     def __init__(self, primitive: Primitive, positions: list[int], overriding: Mapping) -> None:
         rules = [(position, primitive.rule(position)) for position in positions]
@@ -51,18 +57,19 @@ class Plan:
         values = {n: k for n, k in primitive.values.items() if n in reads}
         shapes = {n: k for n, k in primitive.shapes.items() if n in reads}
         self.values, self.shapes = tuple(values.values()), tuple(shapes.values())
+        self.keep = _taker(self.values)
         self.index = {name: slot for slot, name in enumerate((*values, *shapes))}
         # slot → the input it holds, or −1 for the answer: what becomes a tensor again
         self.origins = tuple(
             (slot, k - 1) for slot, k in enumerate(self.values) if k <= len(primitive.inputs)
         )
-        self.steps = tuple(
-            (position, rule, self.locate(rule) if rule else ()) for position, rule in rules
-        )
+        self.steps = tuple(self.step(position, rule) for position, rule in rules)
 
-    def locate(self, rule: Rule) -> tuple[int | str, ...]:
-        """Where each name that a rule reads is found: a slot of the kept, or an attribute."""
-        return tuple(self.index.get(name, name) for name in rule.reads)
+    def step(self, position: int, rule: Rule | None) -> tuple:
+        """The step of an input; a read is found in a slot of the kept, or is an attribute."""
+        where = tuple(self.index.get(name, name) for name in rule.reads) if rule else ()
+        attributes = any(isinstance(place, str) for place in where)
+        return position, rule, where, None if attributes else _taker(where)
 
 
 class Primitive:
@@ -105,6 +112,7 @@ class Primitive:
         self._check_reads()
         self.differentiable = self._mask(self.rules)
         self.plans: dict[tuple[int, int], Plan] = {}
+        self.call = unrolled(self)
 
     def _read_signature(self, kernel: Callable) -> None:
         parameters = [p for p in inspect.signature(kernel).parameters.values() if p.name != "self"]
@@ -147,15 +155,17 @@ class Primitive:
         Arrays in, arrays out; a tensor anywhere among the inputs makes a tensor, recorded if the
         tensor is tracked.
         """
-        arrays, mask, bit, lifted = [], 0, 1, False
+        arrays, parents, mask, bit, lifted = [], [], 0, 1, False
         for value in inputs:
             if isinstance(value, Tensor):
                 lifted = True
                 arrays.append(value._data)
+                parents.append(value._node)
                 if value._tracked:
                     mask |= bit
             else:
                 arrays.append(value)
+                parents.append(None)
             bit += bit
         if not lifted:
             arrays = _as_arrays(arrays)
@@ -174,33 +184,30 @@ class Primitive:
             ans = np.asarray(ans)
         context, node = current(), None
         if mask and context.recording:
-            node = self._record(inputs, arrays, attributes, ans, extras, mask, context)
+            if None in parents:
+                parents = [node_of(v) if isinstance(v, Tensor) else None for v in inputs]
+            node = self._record(tuple(parents), arrays, attributes, ans, extras, mask, context)
         for observer in context.observers:
             if hasattr(observer, "forward"):
                 observer.forward(self, arrays, attributes, ans, node)
         return Tensor._make(ans, node), tuple(extras)
 
-    def _record(self, inputs, arrays, attributes, ans, extras, mask, context) -> Node | None:
+    def _record(self, parents, arrays, attributes, ans, extras, mask, context) -> Node | None:
         overriding = context.rules.get(self.name) if context.rules else None
         mask &= self.differentiable | (self._mask(overriding) if overriding else 0)
         if not mask:
             return None
-        plan = self._plan(mask, len(inputs), overriding)
-        values = (ans, tuple(arrays)) if self.variadic else (ans, *arrays, *extras)
-        kept: Any = tuple([values[k] for k in plan.values])
+        plan = self.plan(mask, len(parents), overriding)
+        kept = plan.keep((ans, tuple(arrays)) if self.variadic else (ans, *arrays, *extras))
         if plan.shapes:
-            kept += self._input_shapes(plan, arrays)
-        parents = tuple([
-            (value._node or node_of(value)) if isinstance(value, Tensor) else None
-            for value in inputs
-        ])  # fmt: skip
+            kept += self.shapes_of(plan, arrays)
         if None in parents:
             kept = self._own(kept, plan, parents)
         if context.checkpoint is not None:
             kept = context.checkpoint.keep(self, kept, parents)
         return Node(self, parents, attributes, plan, kept, ans, context.scope)
 
-    def _plan(self, mask: int, count: int, overriding: Mapping | None) -> Plan:
+    def plan(self, mask: int, count: int, overriding: Mapping | None = None) -> Plan:
         plan = None if overriding else self.plans.get((mask, count))
         if plan is None:
             positions = [i for i in range(count) if mask >> i & 1]
@@ -220,7 +227,7 @@ class Primitive:
                 values[slot] = _copied(values[slot])
         return tuple(values)
 
-    def _input_shapes(self, plan: Plan, arrays: list) -> tuple:
+    def shapes_of(self, plan: Plan, arrays: list) -> tuple:
         if self.variadic:
             return (tuple([np.shape(a) for a in arrays]),)
         return tuple([np.shape(arrays[k]) for k in plan.shapes])
@@ -302,7 +309,7 @@ class fused:
 
 
 def steps_of(node: Node, overriding: Mapping[str, Rule] | None) -> tuple:
-    """(input position, rule, where its reads are) for each tracked input of a node.
+    """The steps of a node's plan, some with other rules.
 
     TapeError when an overriding rule reads a value that the tape did not keep.
     """
@@ -310,19 +317,26 @@ def steps_of(node: Node, overriding: Mapping[str, Rule] | None) -> tuple:
     if not overriding:
         return plan.steps
     steps = []
-    for position, rule, where in plan.steps:
-        replacement = overriding.get(primitive.inputs[0 if primitive.variadic else position])
+    for step in plan.steps:
+        replacement = overriding.get(primitive.inputs[0 if primitive.variadic else step[0]])
         if replacement is not None:
-            rule, where = replacement, plan.locate(replacement)
-            missing = {place for place in where if isinstance(place, str)}
+            step = plan.step(step[0], replacement)
+            missing = {place for place in step[2] if isinstance(place, str)}
             missing -= {*primitive.attributes, "position"}
             if missing:
                 raise TapeError(
                     f"the rule for {primitive.name} reads {', '.join(sorted(missing))}, which the "
                     f"tape did not keep (recorded at {node.line}); record inside the same override"
                 )
-        steps.append((position, rule, where))
+        steps.append(step)
     return tuple(steps)
+
+
+def _taker(places: tuple) -> Callable[[tuple], tuple]:
+    """What takes the entries at some places out of a tuple, as a tuple."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return itemgetter(slice(places[0], places[0] + 1) if places else slice(0, 0))
 
 
 def _copied(value: Any) -> Any:

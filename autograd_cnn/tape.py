@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import count
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
 from .errors import TapeError
@@ -44,8 +44,9 @@ class Node:
 
     __slots__ = (
         "__weakref__", "attributes", "code", "dtype", "instruction", "kept", "parents", "plan",
-        "primitive", "requires_grad", "scope", "sequence", "shape",
+        "primitive", "scope", "sequence", "shape",
     )  # fmt: skip
+    requires_grad = True
 
     def __init__(
         self,
@@ -65,9 +66,8 @@ class Node:
         self.shape = ans.shape
         self.dtype = ans.dtype
         self.scope = scope
-        self.requires_grad = True
         self.sequence = next(_sequence)
-        self.code, self.instruction = _caller()
+        self.code, self.instruction = _caller(sys._getframe(2))
 
     @property
     def name(self) -> str:
@@ -95,7 +95,7 @@ class Node:
 class Leaf(Node):
     """A tensor that no recorded operation made: an input, a parameter or a constant."""
 
-    __slots__ = ("label", "tensor")
+    __slots__ = ("label", "requires_grad", "tensor")
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = weakref.ref(tensor)
@@ -135,7 +135,7 @@ class Deferred:
 class Context:
     """What surrounds an operation; immutable, so that threads and exceptions cannot disturb it."""
 
-    __slots__ = ("checkpoint", "nested", "observers", "recording", "rules", "scope")
+    __slots__ = ("checkpoint", "nested", "observers", "plain", "recording", "rules", "scope")
 
     def __init__(
         self,
@@ -152,6 +152,7 @@ class Context:
         self.observers = observers
         self.checkpoint = checkpoint
         self.nested = nested
+        self.plain = not (rules or observers or checkpoint)
 
 
 _context: ContextVar[Context] = ContextVar("autograd_context", default=Context())  # noqa: B039
@@ -162,7 +163,7 @@ current = _context.get
 def changed(**changes: Any) -> Iterator[Context]:
     """Run the block in the current context with some fields changed."""
     now = current()
-    fields = {name: getattr(now, name) for name in Context.__slots__}
+    fields = {name: getattr(now, name) for name in Context.__slots__ if name != "plain"}
     context = Context(**{**fields, **changes})
     token = _context.set(context)
     try:
@@ -255,23 +256,22 @@ def line_text(code: CodeType | None, instruction: int) -> str:
 
 def caller_line() -> str:
     """The user's line that is running now, as `file.py:12`."""
-    return line_text(*_caller())
+    return line_text(*_caller(sys._getframe(1)))
 
 
 _PACKAGE = str(Path(__file__).parent)
 _is_ours: dict[str, bool] = {}
 
 
-def _caller() -> tuple[CodeType, int]:
-    """The code object and instruction of the innermost frame outside this package."""
-    frame = outermost = sys._getframe(2)
+def _caller(frame: FrameType | None) -> tuple[CodeType, int]:
+    """The code object and instruction of the first frame, from `frame`, outside this package."""
     while frame is not None:
         code = frame.f_code
-        filename = code.co_filename
-        ours = _is_ours.get(filename)
-        if ours is None:
-            ours = _is_ours[filename] = filename.startswith(_PACKAGE)
-        if not ours:
-            return code, frame.f_lasti
+        try:
+            if not _is_ours[code.co_filename]:
+                return code, frame.f_lasti
+        except KeyError:
+            _is_ours[code.co_filename] = code.co_filename.startswith(_PACKAGE)
+            continue
         outermost, frame = frame, frame.f_back
     return outermost.f_code, outermost.f_lasti

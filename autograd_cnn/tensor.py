@@ -19,6 +19,8 @@ from .tape import current
 if TYPE_CHECKING:
     from .tape import Node
 
+_new = object.__new__
+
 
 def tensor(
     data: Any,
@@ -77,12 +79,11 @@ class Tensor(Operators):
     @staticmethod
     def _make(data: Any, node: Node | None) -> Tensor:
         """An operation's answer: no checks."""
-        self = Tensor.__new__(Tensor)
+        self = _new(Tensor)
         self._data = np.asarray(data) if isinstance(data, np.generic) else data
         self._node = node
         self._tracked = node is not None and node.requires_grad
-        self.grad = None
-        self.name = None
+        self.grad = self.name = None
         return self
 
     # what it is

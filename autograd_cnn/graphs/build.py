@@ -1,4 +1,8 @@
-"""From a tape to a description: one iterative walk, ids in the order of the tape."""
+"""From a tape to a description: one iterative walk, ids in the order of the tape.
+
+The walk copies what the tape knows (`Snapshot`); the description is made of that copy when it is
+first read.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ import numpy as np
 
 from .. import tree
 from ..errors import RuleError, TapeError
-from ..tape import Leaf, changed, history, line_text, node_of, observe
+from ..tape import changed, line_text, observe
 from ..tape import Node as TapeNode
 from ..tensor import Tensor, tensor
 from . import describe
@@ -22,6 +26,7 @@ from .memory import is_alias, kept_of
 from .model import Edge, Graph, Node, Parameter
 from .receptive import receptive_fields
 from .scopes import Modules
+from .snapshot import Snapshot
 from .watch import Seen, Watch
 
 
@@ -69,9 +74,10 @@ def graph(
                 f"graph() needs tensors that recorded operations made, not {what}: does any input "
                 "have requires_grad=True, and was it computed outside no_grad()?"
             )
-    roots = [node_of(output) for output in outputs]
-    tape = history(roots)
-    return _Builder(tape, _parameter_names(tape, model), watch or None).build(roots, outputs)
+    snapshot = Snapshot(outputs, model)
+    if watch:  # it looks at inputs and parameters, which may change
+        return _Builder(snapshot, watch).build()
+    return Graph.described_by(lambda: _Builder(snapshot, None).build())
 
 
 def _graph_of_function(
@@ -93,7 +99,7 @@ def _graph_of_function(
     try:
         if is_scalar(result):
             result = with_derivatives(result, scalars.values)
-        return with_gradients(result)
+        return with_gradients(result, watch)
     except (RuleError, TapeError):
         return result
 
@@ -119,88 +125,77 @@ def _names_of(function: Callable) -> list[str]:
     return named + [f"input{i}" for i in range(len(named), 64)]
 
 
-def _parameter_names(tape: list[TapeNode], model: Any) -> dict[int, str]:
-    """The full names of the parameters of a model and of the modules that were called."""
-    scopes = dict.fromkeys(node.scope for node in tape if node.scope is not None)
-    outermost: dict[Any, None] = {} if model is None else {model: None}
-    for scope in scopes:
-        while scope.parent is not None:
-            scope = scope.parent
-        module = scope.module() if scope.module is not None else None
-        if hasattr(module, "named_parameters"):
-            outermost.setdefault(module)
-    return {
-        id(parameter): name for module in outermost for name, parameter in module.named_parameters()
-    }
-
-
 class _Builder:
     """One build: numbers nodes, parameters and modules in the order they appear."""
 
-    def __init__(self, tape: list[TapeNode], names: dict[int, str], watch: Watch | None) -> None:
-        self.tape, self.names, self.known = tape, names, frozenset(names)
-        self.watch = watch
-        self.kept, self.held = kept_of(tape)
+    def __init__(self, snapshot: Snapshot, watch: Watch | None) -> None:
+        self.snapshot, self.tape, self.watch = snapshot, snapshot.tape, watch
+        self.kept, self.held = kept_of(self.tape, snapshot.memory)
         self.keys: dict[TapeNode, int] = {}
         self.lines: dict[tuple, str] = {}
         self.dtypes: dict[Any, str] = {}
-        self.plans: dict[int, tuple[str, ...]] = {}
+        self.plans: dict[int, tuple[tuple[str, ...], set[int]]] = {}
+        self.recorded: dict[TapeNode, Any] = {}
+        if watch is not None:
+            self.recorded = dict(zip(self.tape, snapshot.nodes(), strict=True))
 
-    def build(self, roots: list[TapeNode], outputs: list[Tensor]) -> Graph:
-        rows = {node: describe.parameter_positions(node, self.known) for node in self.tape}
-        used = dict.fromkeys(roots)
+    def build(self) -> Graph:
+        known, none = self.snapshot.full_names, ()
+        rows: dict[TapeNode, tuple[int, ...]] = {}
+        used = dict.fromkeys(self.snapshot.roots)
         for node in self.tape:
+            found = rows[node] = describe.parameter_positions(node, known) if node.parents else none
             for position, parent in enumerate(node.parents):
-                if parent is not None and position not in rows[node]:
+                if parent is not None and position not in found:
                     used[parent] = None
         visible = [node for node in self.tape if node in used]
         self.fields = receptive_fields(visible)
         self.modules = Modules(visible)
         ids = {node: i for i, node in enumerate(visible)}
-        nodes = tuple(self._node(node, i, rows[node]) for node, i in ids.items())
-        edges = tuple(
-            _edge(ids[parent], ids[node], position, node, parent)
-            for node in visible
-            for position, parent in enumerate(node.parents)
-            if parent is not None and position not in rows[node]
-        )
+        nodes, edges = [], []
+        for node, i in ids.items():
+            nodes.append(self._node(node, i, rows[node]))
+            for position, parent in enumerate(node.parents):
+                if parent is not None and position not in rows[node]:
+                    edges.append(self._edge(ids[parent], i, position, node, parent))
+        recorded = dict(zip(self.tape, self.snapshot.recorded, strict=True))
         reference = TapeReference(
-            tuple(weakref.ref(output) for output in outputs),
-            tuple(weakref.ref(node) for node in visible),
+            self.snapshot.outputs, tuple([recorded[node] for node in visible])
         )
-        places = tuple(dict.fromkeys(ids[root] for root in roots))
-        return Graph(nodes, edges, tuple(self.modules.records), places, _tape=reference)
+        places = tuple(dict.fromkeys(ids[root] for root in self.snapshot.roots))
+        return Graph(
+            tuple(nodes), tuple(edges), tuple(self.modules.records), places, _tape=reference
+        )
 
-    def _node(self, node: TapeNode, id: int, rows: list[int]) -> Node:
-        shape, primitive = tuple(node.shape), getattr(node, "primitive", None)
-        dtype = self._dtype(node.dtype)
-        order = self.modules.order(node)
+    def _node(self, node: TapeNode, id: int, rows: tuple[int, ...]) -> Node:
+        shape = node.shape
+        nbytes = prod(shape) * node.dtype.itemsize
+        module, order = self.modules.of(node), self.modules.order(node)
         measured: dict[str, Any] = {}
         if self.watch is not None:
-            seen = self._seen(node, self.watch)
-            measured = {name: getattr(seen, name) for name in Seen.__slots__} if seen else {}
-        if primitive is None:
+            measured = self._measured(node, self.watch)
+        if not node.parents:
             return Node(
-                id, "seed" if order else node.name, "input", shape, dtype,
-                prod(shape) * node.dtype.itemsize, module=self.modules.of(node),
-                requires_grad=node.requires_grad, order=order,
+                id, "seed" if order else node.name, "input", shape, self._dtype(node.dtype), nbytes,
+                module=module, requires_grad=node.requires_grad, order=order,
                 receptive_field=self.fields.get(node), **measured,
             )  # fmt: skip
         kept, extra = self.kept.get(node, (0, 0))
+        # by position, in the order of the fields: a call with names takes twice as long
         return Node(
-            id=id,
-            name=describe.display_name(node),
-            family=primitive.family,
-            shape=shape,
-            dtype=dtype,
-            nbytes=prod(shape) * node.dtype.itemsize,
-            attributes=describe.attribute_text(node),
-            parameters=tuple([self._parameter(node, position) for position in rows]),
-            kept=self._kept_names(node),
-            module=self.modules.of(node),
-            requires_grad=node.requires_grad,
-            multiplications=describe.multiplications(node),
-            source=self._line(node),
+            id,
+            describe.display_name(node),
+            node.primitive.family,
+            shape,
+            self._dtype(node.dtype),
+            nbytes,
+            describe.attribute_text(node),
+            tuple([self._parameter(node, position) for position in rows]) if rows else (),
+            self._plan(node)[0],
+            module,
+            node.requires_grad,
+            describe.multiplications(node) if node.primitive.cost is not None else None,
+            self._line(node),
             kept_bytes=kept,
             kept_extra=extra,
             output_kept=node in self.held,
@@ -210,43 +205,61 @@ class _Builder:
             **measured,
         )
 
+    def _edge(self, source: int, target: int, position: int, node: TapeNode, parent: TapeNode):
+        shape = parent.shape
+        return Edge(
+            source,
+            target,
+            position,
+            describe.operand_name(node, position),
+            shape,
+            prod(shape) * parent.dtype.itemsize,
+            position in self._plan(node)[1],
+        )
+
     def _dtype(self, dtype: Any) -> str:
         text = self.dtypes.get(dtype)
         if text is None:
             text = self.dtypes[dtype] = str(dtype)
         return text
 
-    def _kept_names(self, node: TapeNode) -> tuple[str, ...]:
-        names = self.plans.get(id(node.plan))
-        if names is None:
-            names = self.plans[id(node.plan)] = describe.kept_names(node)
-        return names
+    def _plan(self, node: TapeNode) -> tuple[tuple[str, ...], set[int]]:
+        """The names of what is kept, and the operands along which a gradient comes back."""
+        known = self.plans.get(id(node.plan))
+        if known is None:
+            flowing = {step[0] for step in node.plan.steps if step[1] is not None}
+            known = self.plans[id(node.plan)] = describe.kept_names(node), flowing
+        return known
 
     def _parameter(self, node: TapeNode, position: int) -> Parameter:
         leaf: Any = node.parents[position]
-        owner = leaf.tensor()
-        full = self.names.get(id(owner), "") if owner is not None else ""
         operand = describe.operand_name(node, position)
         statistic = operand in describe.STATISTICS and node.primitive.family == "normalisation"
         usual = (describe.STATISTICS if statistic else describe.PARAMETERS).get(operand, operand)
+        full = self.snapshot.full_names.get(leaf, "")
         return Parameter(
             key=self.keys.setdefault(leaf, len(self.keys)),
-            name=full.rpartition(".")[2] or (owner is not None and owner.name) or usual,
-            shape=tuple(leaf.shape),
+            name=full.rpartition(".")[2] or self.snapshot.owners.get(leaf) or usual,
+            shape=leaf.shape,
             count=prod(leaf.shape),
             position=position,
             trainable=not statistic,
-            nonfinite=self._nonfinite(owner),
+            nonfinite=self._nonfinite(leaf),
         )
 
-    def _seen(self, node: TapeNode, watch: Watch) -> Seen | None:
+    def _measured(self, node: TapeNode, watch: Watch) -> dict[str, Any]:
         """What the watch saw of an operation; of an input, what it looks like now."""
-        if isinstance(node, Leaf):
-            owner = node.tensor()
-            return None if owner is None else watch.look(owner._data)
-        return watch.nodes.get(node)
+        recorded = self.recorded[node]
+        if not node.parents:
+            owner = recorded.tensor()
+            seen = None if owner is None else watch.look(owner._data)
+        else:
+            seen = watch.nodes.get(recorded)
+        found = {name: getattr(seen, name) for name in Seen.__slots__} if seen else {}
+        return found | {"backward_seconds": watch.backward_seconds.get(recorded)}
 
-    def _nonfinite(self, owner: Any) -> int | None:
+    def _nonfinite(self, leaf: TapeNode) -> int | None:
+        owner = self.recorded[leaf].tensor() if self.watch is not None else None
         if self.watch is None or owner is None:
             return None
         statistics = self.watch.look(owner._data).statistics
@@ -254,14 +267,7 @@ class _Builder:
 
     def _line(self, node: TapeNode) -> str:
         place = (node.code, node.instruction)
-        if place not in self.lines:
-            self.lines[place] = line_text(*place)
-        return self.lines[place]
-
-
-def _edge(source: int, target: int, position: int, node: TapeNode, parent: TapeNode) -> Edge:
-    shape = tuple(parent.shape)
-    nbytes = prod(shape) * parent.dtype.itemsize
-    operand = describe.operand_name(node, position)
-    flows = any(place == position and rule is not None for place, rule, _ in node.plan.steps)
-    return Edge(source, target, position, operand, shape, nbytes, flows)
+        line = self.lines.get(place)
+        if line is None:
+            line = self.lines[place] = line_text(*place)
+        return line

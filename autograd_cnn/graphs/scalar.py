@@ -184,7 +184,7 @@ def _local_derivatives(node: TapeNode) -> dict[int, float]:
             break
     found = {}
     with changed(recording=False, observers=()):
-        for position, rule, where in steps_of(node, current().rules.get(node.primitive.name)):
+        for position, rule, where, _ in steps_of(node, current().rules.get(node.primitive.name)):
             if rule is not None and node.parents[position] is not None:
                 gradient = rule.formula(one, *arguments_of(where, kept, node, position))
                 if gradient is not None:

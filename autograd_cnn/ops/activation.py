@@ -101,17 +101,17 @@ def relu(x: Any) -> Any:
     >>> ag.relu(ag.tensor([-1.0, 0.0, 2.0])).numpy().tolist()
     [0.0, 0.0, 2.0]
     """
-    return _relu(x)
+    return _relu.call(x)
 
 
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
     """x for x > 0, negative_slope·x elsewhere; the derivative at 0 is negative_slope."""
-    return _leaky_relu(x, negative_slope=negative_slope)
+    return _leaky_relu.call(x, negative_slope=negative_slope)
 
 
 def elu(x: Any, alpha: float = 1.0) -> Any:
     """x for x > 0, α(eˣ − 1) elsewhere; the derivative at 0 is α (Clevert et al. 2016)."""
-    return _elu(x, alpha=alpha)
+    return _elu.call(x, alpha=alpha)
 
 
 def selu(x: Any) -> Any:
@@ -121,17 +121,17 @@ def selu(x: Any) -> Any:
 
 def sigmoid(x: Any) -> Any:
     """1/(1 + e⁻ˣ)."""
-    return _sigmoid(x)
+    return _sigmoid.call(x)
 
 
 def softplus(x: Any) -> Any:
     """ln(1 + eˣ), without overflow."""
-    return _softplus(x)
+    return _softplus.call(x)
 
 
 def gelu(x: Any) -> Any:
     """x·Φ(x) with the normal distribution Φ, exact (Hendrycks and Gimpel 2016)."""
-    return _gelu(x)
+    return _gelu.call(x)
 
 
 def softmax(x: Any, axis: int = -1) -> Any:
@@ -141,12 +141,12 @@ def softmax(x: Any, axis: int = -1) -> Any:
     >>> ag.softmax(ag.tensor([0.0, 0.0])).numpy().tolist()
     [0.5, 0.5]
     """
-    return _softmax(x, axis=one_axis("softmax", x, axis))
+    return _softmax.call(x, axis=one_axis("softmax", x, axis))
 
 
 def log_softmax(x: Any, axis: int = -1) -> Any:
     """x − ln Σeˣ along an axis, without overflow."""
-    return _log_softmax(x, axis=one_axis("log_softmax", x, axis))
+    return _log_softmax.call(x, axis=one_axis("log_softmax", x, axis))
 
 
 def log_sigmoid(x: Any) -> Any:
@@ -177,7 +177,7 @@ def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     """
     if min_val >= max_val:
         raise ValueError(f"hardtanh: min_val = {min_val} must be below max_val = {max_val}")
-    return _hardtanh(x, low=float(min_val), high=float(max_val))
+    return _hardtanh.call(x, low=float(min_val), high=float(max_val))
 
 
 def relu6(x: Any) -> Any:

@@ -114,27 +114,27 @@ _to_device = linear(
 
 def add(x: Any, y: Any) -> Any:
     """x + y."""
-    return _add(x, y)
+    return _add.call(x, y)
 
 
 def subtract(x: Any, y: Any) -> Any:
     """x − y."""
-    return _subtract(x, y)
+    return _subtract.call(x, y)
 
 
 def multiply(x: Any, y: Any) -> Any:
     """x · y."""
-    return _multiply(x, y)
+    return _multiply.call(x, y)
 
 
 def divide(x: Any, y: Any) -> Any:
     """x / y."""
-    return _divide(x, y)
+    return _divide.call(x, y)
 
 
 def negative(x: Any) -> Any:
     """−x."""
-    return _negative(x)
+    return _negative.call(x)
 
 
 def power(x: Any, y: Any) -> Any:
@@ -144,72 +144,72 @@ def power(x: Any, y: Any) -> Any:
     >>> float(ag.grad(lambda x: x**3)(ag.tensor(2.0)))
     12.0
     """
-    return _power(x, y)
+    return _power.call(x, y)
 
 
 def square(x: Any) -> Any:
     """x²."""
-    return _square(x)
+    return _square.call(x)
 
 
 def exp(x: Any) -> Any:
     """eˣ."""
-    return _exp(x)
+    return _exp.call(x)
 
 
 def expm1(x: Any) -> Any:
     """eˣ − 1, exact near 0."""
-    return _expm1(x)
+    return _expm1.call(x)
 
 
 def log(x: Any) -> Any:
     """The natural logarithm."""
-    return _log(x)
+    return _log.call(x)
 
 
 def log1p(x: Any) -> Any:
     """ln(1 + x), exact near 0."""
-    return _log1p(x)
+    return _log1p.call(x)
 
 
 def sqrt(x: Any) -> Any:
     """√x; its derivative 1/(2√x) is infinite at 0."""
-    return _sqrt(x)
+    return _sqrt.call(x)
 
 
 def sin(x: Any) -> Any:
     """The sine of x in radians."""
-    return _sin(x)
+    return _sin.call(x)
 
 
 def cos(x: Any) -> Any:
     """The cosine of x in radians."""
-    return _cos(x)
+    return _cos.call(x)
 
 
 def tanh(x: Any) -> Any:
     """The hyperbolic tangent; its derivative is 1 − tanh²(x)."""
-    return _tanh(x)
+    return _tanh.call(x)
 
 
 def erf(x: Any) -> Any:
     """The error function 2/√π ∫₀ˣ e^(−t²) dt (approximation: Cody 1969)."""
-    return _erf(x)
+    return _erf.call(x)
 
 
 def sign(x: Any) -> Any:
     """−1, 0 or 1; its derivative is 0 everywhere, at 0 too."""
-    return _sign(x)
+    return _sign.call(x)
 
 
 def step(x: Any) -> Any:
     """1 where x > 0, else 0; its derivative is 0 everywhere, at 0 too."""
-    return _step(x)
+    return _step.call(x)
 
 
 def abs(x: Any) -> Any:
     """|x|; the derivative at 0 is 0, the mean of the one-sided ones."""
-    return _abs(x)
+    return _abs.call(x)
 
 
 def clip(x: Any, low: float | None = None, high: float | None = None) -> Any:
@@ -223,17 +223,17 @@ def clip(x: Any, low: float | None = None, high: float | None = None) -> Any:
     """
     if low is not None and high is not None and low > high:
         raise ValueError(f"clip: low = {low} is above high = {high}")
-    return _clip(x, low=low, high=high)
+    return _clip.call(x, low=low, high=high)
 
 
 def maximum(x: Any, y: Any) -> Any:
     """The larger of x and y; at a tie each gets half of the gradient."""
-    return _maximum(x, y)
+    return _maximum.call(x, y)
 
 
 def minimum(x: Any, y: Any) -> Any:
     """The smaller of x and y; at a tie each gets half of the gradient."""
-    return _minimum(x, y)
+    return _minimum.call(x, y)
 
 
 def where(condition: Any, x: Any, y: Any) -> Any:
@@ -263,11 +263,12 @@ def astype(x: Any, dtype: Any) -> Any:
         raise DTypeError(
             f'{dtype!r} is no data type (and no device: those are "cpu", "cuda" and "cuda:N")'
         ) from error
-    if isinstance(x, Tensor) and x.requires_grad and dtype.kind not in "fc":
+    inexact = dtype.kind in "fc" or dtype.name == "bfloat16"
+    if isinstance(x, Tensor) and x.requires_grad and not inexact:
         return Tensor._make(x._data.astype(dtype), None)
-    if dtype.kind not in "fiubc":
+    if not inexact and dtype.kind not in "iub":
         raise DTypeError(f"a tensor holds numbers, not {dtype}")
-    return _astype(x, dtype=dtype)
+    return _astype.call(x, dtype=dtype)
 
 
 def to_device(x: Tensor, device: str) -> Tensor:

@@ -67,14 +67,14 @@ def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> ag.sum(ag.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0).numpy().tolist()
     [4.0, 6.0]
     """
-    return _sum(x, axes=all_axes("sum", x, axis), keepdims=keepdims)
+    return _sum.call(x, axes=all_axes("sum", x, axis), keepdims=keepdims)
 
 
 def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The mean over an axis, several, or all."""
     axes = all_axes("mean", x, axis)
     _count("mean", x, axes)
-    return _mean(x, axes=axes, keepdims=keepdims)
+    return _mean.call(x, axes=axes, keepdims=keepdims)
 
 
 def var(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
@@ -99,7 +99,7 @@ def max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The maximum over an axis, several, or all; a tie shares the gradient evenly."""
     axes = all_axes("max", x, axis)
     _count("max", x, axes)
-    return _max(x, axes=axes, keepdims=keepdims)
+    return _max.call(x, axes=axes, keepdims=keepdims)
 
 
 def min(x: Any, axis: Any = None, keepdims: bool = False) -> Any:

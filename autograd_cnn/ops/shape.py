@@ -48,7 +48,7 @@ def transpose(x: Any, axes: Any = None) -> Any:
         order = tuple(one_axis("transpose", x, axis) for axis in axes)
     if sorted(order) != list(range(ndim)):
         raise ShapeError(f"transpose: axes {tuple(axes)} are not an order of {ndim} axes")
-    return _transpose(x, axes=order)
+    return _transpose.call(x, axes=order)
 
 
 def moveaxis(x: Any, source: int, destination: int) -> Any:
@@ -56,7 +56,7 @@ def moveaxis(x: Any, source: int, destination: int) -> Any:
     start, end = one_axis("moveaxis", x, source), one_axis("moveaxis", x, destination)
     order = [axis for axis in range(x.ndim) if axis != start]
     order.insert(end, start)
-    return _transpose(x, axes=tuple(order))
+    return _transpose.call(x, axes=tuple(order))
 
 
 def swapaxes(x: Any, first: int, second: int) -> Any:
@@ -64,7 +64,7 @@ def swapaxes(x: Any, first: int, second: int) -> Any:
     order = list(range(x.ndim))
     i, j = one_axis("swapaxes", x, first), one_axis("swapaxes", x, second)
     order[i], order[j] = order[j], order[i]
-    return _transpose(x, axes=tuple(order))
+    return _transpose.call(x, axes=tuple(order))
 
 
 def flip(x: Any, axis: Any = None) -> Any:
@@ -74,7 +74,7 @@ def flip(x: Any, axis: Any = None) -> Any:
     >>> ag.flip(ag.tensor([[1, 2, 3], [4, 5, 6], [7, 8, 9]])).numpy().tolist()
     [[9, 8, 7], [6, 5, 4], [3, 2, 1]]
     """
-    return _flip(x, axes=all_axes("flip", x, axis))
+    return _flip.call(x, axes=all_axes("flip", x, axis))
 
 
 def pad(x: Any, widths: Any, value: float = 0.0) -> Any:

@@ -9,8 +9,8 @@ import autograd_cnn as ag
 
 PACKAGE = Path(ag.__file__).parent
 CORE = [
-    "__init__", "tensor", "operators", "tape", "primitive", "rules", "engine", "transforms", "tree",
-    "errors",
+    "__init__", "tensor", "operators", "tape", "primitive", "quick", "rules", "engine",
+    "transforms", "tree", "errors",
 ]  # fmt: skip
 
 
