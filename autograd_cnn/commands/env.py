@@ -48,6 +48,7 @@ def environment() -> dict[str, str]:
             for name in ("OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
         },
         "CuPy": _cupy(),
+        "cuDNN": _cudnn(),
         **{name: _version(name) for name in OPTIONAL},
     }
 
@@ -76,12 +77,23 @@ def _blas() -> str:
 
 def _cupy() -> str:
     """CuPy's version and its GPU, or why there is none."""
-    try:
-        from ..kernels.cupy import cupy_module
+    from ..kernels.cupy import cupy_module
 
+    try:
         cupy = cupy_module()
-        name = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
-        count = cupy.cuda.runtime.getDeviceCount()
-        return f"{cupy.__version__}, {count} GPU(s), the first {name}"
     except DeviceError as error:
         return str(error)
+    name = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
+    count = cupy.cuda.runtime.getDeviceCount()
+    return f"{cupy.__version__}, {count} GPU(s), the first {name}"
+
+
+def _cudnn() -> str:
+    """cuDNN's version, or what its absence means."""
+    from ..kernels.cuda import cudnn
+    from ..kernels.cupy import without_cudnn
+
+    try:
+        return without_cudnn() or cudnn.frontend().backend_version_string()
+    except (ImportError, OSError, RuntimeError) as error:
+        return f"cannot be loaded: {error}"
