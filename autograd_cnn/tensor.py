@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import DTypeError, ShapeError, TapeError, shape_text
-from .kernels.devices import array_module, device_of, is_cupy, to_device
+from .kernels.devices import array_module, device_of, is_cupy, placed, to_device
 from .operators import Operators, bound
 from .tape import current
 
@@ -46,8 +46,9 @@ def tensor(
         array = np.asarray(array)
         if dtype is None and array.dtype == np.float64:
             dtype = np.float32
-    xp = array_module(device) if device is not None else array_module(device_of(array)[:4])
-    array = to_device(array, device) if device is not None else array
+    given = isinstance(data, Tensor) or is_cupy(array)  # it has a device already
+    array = to_device(array, device) if device else array if given else placed(np.asarray(array))
+    xp = array_module(device_of(array)[:4])
     return Tensor(xp.array(array, dtype=dtype, copy=True), requires_grad=requires_grad, name=name)
 
 

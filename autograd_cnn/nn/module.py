@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import ShapeError, TapeError, shape_text
-from ..kernels.devices import is_cupy, to_device
+from ..kernels.devices import is_cupy, placed, to_device
 from ..tape import Scope, current, enter, leave
 from ..tensor import Tensor
 
@@ -31,6 +31,7 @@ class Parameter(Tensor):
     def __init__(self, data: Any, requires_grad: bool = True, name: str | None = None) -> None:
         if isinstance(data, (float, list, tuple)):
             data = np.asarray(data, np.float32)
+        data = placed(data._data if isinstance(data, Tensor) else data)
         super().__init__(data, requires_grad=requires_grad, name=name)
 
 
@@ -94,6 +95,7 @@ class Module:
             raise KeyError(f"{type(self).__name__} has an attribute {name} already")
         self._buffer_names = {**self._buffer_names, name: persistent}
         if tensor is not None:
+            tensor._data = placed(tensor._data)
             tensor.name = tensor.name or name
         setattr(self, name, tensor)
 

@@ -56,3 +56,38 @@ def test_missing_cudnn_is_a_warning(monkeypatch):
     assert "generic kernels" in said and "pip install nvidia-cudnn-cu13" in said
     monkeypatch.setattr(missing, "find_spec", lambda name: object())
     assert missing.without_cudnn() == ""
+
+
+def test_a_scope_for_a_device_that_is_not_there_fails_before_its_block_runs(monkeypatch):
+    import autograd_cnn as ag
+
+    missing.cupy_module.cache_clear()
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    with pytest.raises(DeviceError, match='device "cuda" needs CuPy'), ag.device_scope("cuda"):
+        pytest.fail("the block ran")
+    with pytest.raises(DeviceError, match='"tpu" is not known'), ag.device_scope("tpu"):
+        pytest.fail("the block ran")
+
+
+def test_what_a_scope_places(monkeypatch):
+    """Noted instead of moved: new tensors, parameters and buffers, not what is there already."""
+    import numpy as np
+
+    import autograd_cnn as ag
+    from autograd_cnn import nn
+    from autograd_cnn.kernels import devices
+
+    old, moved = ag.tensor([1.0]), []
+    with ag.device_scope("cpu"):
+        monkeypatch.setattr(
+            devices, "to_device", lambda array, device: moved.append(device) or array
+        )
+        ag.tensor([1.0])
+        ag.tensor(np.ones(2))
+        assert moved == ["cpu"] * 2
+        ag.tensor(old)
+        assert moved == ["cpu"] * 2
+        layer = nn.BatchNorm2d(3)
+        assert len(moved) == 2 + len(list(layer.parameters())) + len(list(layer.buffers()))
+    ag.tensor([1.0])
+    assert len(moved) == 2 + len(list(layer.parameters())) + len(list(layer.buffers()))
