@@ -14,6 +14,8 @@ from . import errors, kernels, ops, tree
 from .anomaly import detect_anomaly
 from .checkpointing import checkpoint
 from .engine import gradients
+from .kernels.devices import device_scope
+from .kernels.precision import get_float32_matmul_precision, set_float32_matmul_precision
 from .ops import *  # noqa: F403
 from .ops import __all__ as _operations
 from .primitive import TABLE, custom_primitive
@@ -45,8 +47,10 @@ __all__ = [
     "checkpoint",
     "custom_primitive",
     "detect_anomaly",
+    "device_scope",
     "enable_grad",
     "errors",
+    "get_float32_matmul_precision",
     "grad",
     "gradients",
     "hessian",
@@ -59,6 +63,7 @@ __all__ = [
     "ops",
     "override",
     "register_rule",
+    "set_float32_matmul_precision",
     "tensor",
     "tree",
     "value_and_grad",

@@ -74,7 +74,7 @@ class Operators:
 
     @property
     def at(self) -> At:
-        """Functional updates: `x.at[index].set(value)` and `x.at[index].add(value)`."""
+        """Functional updates: `x.at[index].set(value)`, and `add`, `multiply`, `max`, `min`."""
         return At(self)
 
     # methods, as in NumPy and PyTorch
@@ -152,3 +152,15 @@ class Place:
     def add(self, value: Any) -> Any:
         """A copy with `value` added to the entries; a repeated index adds each time."""
         return bound.operations.index_add(self.target, self.index, value)
+
+    def multiply(self, value: Any) -> Any:
+        """A copy with the entries multiplied by `value`; a repeated index multiplies each time."""
+        return bound.operations.index_multiply(self.target, self.index, value)
+
+    def max(self, value: Any) -> Any:
+        """A copy with the larger of each entry and `value`."""
+        return bound.operations.index_max(self.target, self.index, value)
+
+    def min(self, value: Any) -> Any:
+        """A copy with the smaller of each entry and `value`."""
+        return bound.operations.index_min(self.target, self.index, value)

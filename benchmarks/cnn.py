@@ -1,11 +1,21 @@
-"""Training steps and input gradients of small CNNs: ours against PyTorch eager, on the CPU.
+"""Training steps and input gradients of CNNs: ours, compiled and eager, against peers on the CPU.
 
-    python -m benchmarks.cnn [--model lenet|resnet20] [--rounds N] [--json FILE]
+    python -m benchmarks.cnn [--model NAME] [--rounds N] [--json FILE]
+                             [--threads N] [--cpu-time] [--torch-compile]
+                             [--costs] [--scaling] [--no-check]
 
-All contestants run in one process, in turns, so that a slow moment of the machine hits all of
-them; medians are compared. Before timing, the losses must agree. The floor is the time that the
-multiplications of convolutions and linear layers take at the speed of a large matrix product
-measured here: nothing that multiplies directly can be faster (Winograd and FFT algorithms can).
+Networks: LeNet-5, CIFAR ResNet-20, a VGG-like one and ResNet-18. Peers: PyTorch in both of its
+layouts, with `--torch-compile` its compiler (half a minute a network, needs a C++ compiler), and
+jax.jit where JAX is installed. Everyone is checked against float64 before anything is timed (see
+`cnn_checks`). All contestants run in one process, in turns, so that a slow moment of the machine
+hits all of them; medians are compared, ours against the best peer.
+
+The floor is the time that the multiplications of convolutions and linear layers take at the speed
+of a large matrix product measured here: nothing that multiplies directly can be faster (Winograd
+convolutions can). `--costs` adds first calls and peak memory, `--scaling` larger batches, networks
+and images (see `cnn_costs`). On a busy machine waiting threads lose
+the most, and only processor time on one thread is fair: `OPENBLAS_NUM_THREADS=1 … --threads 1
+--cpu-time`.
 """
 
 from __future__ import annotations
@@ -14,21 +24,22 @@ import argparse
 import importlib.util
 import json
 import platform
+import shutil
 import time
 from collections.abc import Callable
 from statistics import median
+from typing import Any
 
 import numpy as np
 
 import autograd_cnn as ag
 
-CASES = {
-    "lenet": ("LeNet-5", (64, 1, 28, 28), ag.models.LeNet5, "LeNet5"),
-    "resnet20": ("ResNet-20", (128, 3, 32, 32), ag.models.resnet20, "ResNet20"),
-}
-OURS = "autograd_cnn"
-SECONDS = 20.0  # for one measurement of all contestants
+from . import cnn_cases, cnn_checks, cnn_costs
+from .cnn_cases import CASES, EAGER, OURS, Case
+
+SECONDS = 25.0  # for one measurement of all contestants
 RUNS_A_TURN = 3
+REST = 0.1  # seconds until the threads of the library that ran before sleep
 
 
 def main() -> None:
@@ -36,133 +47,156 @@ def main() -> None:
     parser.add_argument("--model", choices=sorted(CASES), action="append")
     parser.add_argument("--rounds", type=int, default=12, help="at most this many turns of each")
     parser.add_argument("--json", metavar="FILE", help="write the numbers here too")
+    parser.add_argument("--threads", type=int, help="of ours and of the peers; else the default")
+    parser.add_argument("--cpu-time", action="store_true", help="the process's, not the wall's")
+    parser.add_argument("--torch-compile", action="store_true", help="a peer more, slow to start")
+    parser.add_argument("--costs", action="store_true", help="first calls and peak memory")
+    parser.add_argument("--scaling", action="store_true", help="batch, depth and image size")
+    parser.add_argument("--no-check", action="store_true", help="time without checking first")
     options = parser.parse_args()
-    speed = matrix_product_speed()
-    rows = [
-        row for name in options.model or CASES for row in measure_case(name, options.rounds, speed)
-    ]
-    report = {"machine": machine(), "GFLOP_per_s": speed / 1e9, "rows": rows}
+    if options.threads:
+        set_threads(options.threads)
+    speed = matrix_product_speed(clock_of(options))
+    names = options.model or list(CASES)
+    report: dict[str, Any] = {"machine": machine(), "GFLOP_per_s": speed / 1e9, "rows": []}
+    report["clock"] = "processor time" if options.cpu_time else "wall time"
+    for reason in missing_peers(options.torch_compile):
+        print(reason)
+    for name in names:
+        for rows in measure_case(CASES[name], options, speed):
+            report["rows"].append(rows)
+            show_row(rows)
     show(report)
+    if options.costs:
+        report["costs"] = cnn_costs.costs(names)
+    if options.scaling:
+        report["scaling"] = cnn_costs.scaling(
+            lambda runs: interleaved_medians(runs, options.rounds, clock_of(options))
+        )
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump(report, file, indent=1)
 
 
-def measure_case(name: str, rounds: int, speed: float) -> list[dict]:
-    title, shape, build, torch_name = CASES[name]
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal(shape, dtype=np.float32)
-    labels = rng.integers(0, 10, shape[0])
-    model = build(rng=0)
-    kinds: dict[str, dict[str, Callable[[], float]]] = {
-        "training step": {OURS: our_training(model, x, labels)},
-        "input gradient": {OURS: our_input_gradient(build(rng=0), x, labels)},
-    }
+def set_threads(number: int) -> None:
+    ag.kernels.set_num_threads(number)
     if importlib.util.find_spec("torch"):
-        for label, channels_last in (("PyTorch", False), ("PyTorch channels_last", True)):
-            training, gradient = pytorch_runs(torch_name, build(rng=0), x, labels, channels_last)
-            kinds["training step"][label] = training
-            kinds["input gradient"][label] = gradient
-    rows = []
-    for kind, contestants in kinds.items():
-        flops = counted_flops(contestants[OURS])
-        seconds = interleaved_medians(contestants, rounds)
-        rows.append(
-            {
-                "case": f"{title}, batch {shape[0]}",
-                "kind": kind,
+        import torch
+
+        torch.set_num_threads(number)
+
+
+def measure_case(case: Case, options: argparse.Namespace, speed: float):
+    """The rows of one network, as they come: training compiled and eager, input gradient."""
+    for kind, makers, check, timed in (
+        ("training step", training_makers(options.torch_compile), cnn_checks.check_training,
+         lambda made: made.step),
+        ("input gradient", saliency_makers(options.torch_compile), cnn_checks.check_saliency,
+         lambda made: made.run),
+    ):  # fmt: skip
+        distances = {} if options.no_check else check(case, makers)
+        flops = counted_flops(timed(makers[EAGER](case)))
+        runs = {label: timed(make(case)) for label, make in makers.items()}
+        seconds = interleaved_medians(runs, options.rounds, clock_of(options))
+        peers = {k: v * 1e3 for k, v in seconds.items() if k not in (OURS, EAGER)}
+        for form in (OURS, EAGER):
+            yield {
+                "case": f"{case.title}, batch {case.shape[0]}, {case.shape[2]}²",
+                "kind": f"{kind}, {form}",
                 "GFLOP": flops / 1e9,
                 "floor_ms": flops / speed * 1e3,
-                "ms": {label: value * 1e3 for label, value in seconds.items()},
+                "ms": {"ours": seconds[form] * 1e3, **peers},
+                "float64": {"ours": distances.get(form), **{k: distances.get(k) for k in peers}},
             }
-        )
-    return rows
 
 
-def our_training(model: ag.nn.Module, x: np.ndarray, labels: np.ndarray) -> Callable[[], float]:
-    optimizer = ag.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
-    samples = ag.Tensor(x)
+def training_makers(torch_compile: bool) -> dict[str, Callable[[Case], cnn_cases.Training]]:
+    """Label → what makes a contestant for a case."""
+    makers = {
+        OURS: lambda case: cnn_cases.ours_training(case, True),
+        EAGER: lambda case: cnn_cases.ours_training(case, False),
+    }
+    for label, options in pytorch_forms(torch_compile).items():
+        makers[label] = lambda case, o=options: cnn_cases.pytorch_training(case, *o)
+    if importlib.util.find_spec("jax"):
+        from . import jax_models
 
-    def step() -> float:
-        optimizer.zero_grad()
-        loss = ag.cross_entropy(model(samples), labels)
-        loss.backward()
-        optimizer.step()
-        return float(loss)
-
-    return step
-
-
-def our_input_gradient(model: ag.nn.Module, x: np.ndarray, labels: np.ndarray) -> Callable:
-    model.eval().requires_grad_(False)
-    samples = ag.tensor(x, requires_grad=True)
-
-    def step() -> float:
-        loss = ag.cross_entropy(model(samples), labels)
-        ag.gradients(loss, samples)
-        return float(loss)
-
-    return step
+        makers["jax.jit"] = jax_models.training
+    return makers
 
 
-def pytorch_runs(name, ours, x, labels, channels_last) -> tuple[Callable, Callable]:
-    """A training step and an input gradient with the weights of our model."""
-    import torch
+def saliency_makers(torch_compile: bool) -> dict[str, Callable[[Case], cnn_cases.Saliency]]:
+    """The same for input gradients."""
+    makers = {
+        OURS: lambda case: cnn_cases.ours_saliency(case, True),
+        EAGER: lambda case: cnn_cases.ours_saliency(case, False),
+    }
+    for label, options in pytorch_forms(torch_compile).items():
+        makers[label] = lambda case, o=options: cnn_cases.pytorch_saliency(case, *o)
+    if importlib.util.find_spec("jax"):
+        from . import jax_models
 
-    from . import pytorch_models
-
-    layout = torch.channels_last if channels_last else torch.contiguous_format
-    weights = {k: torch.from_numpy(v.numpy().copy()) for k, v in ours.state_dict().items()}
-    samples = torch.from_numpy(x).contiguous(memory_format=layout)
-    targets = torch.from_numpy(labels)
-
-    def network() -> torch.nn.Module:
-        model = getattr(pytorch_models, name)()
-        model.load_state_dict(weights)
-        return model.to(memory_format=layout)
-
-    trained, frozen = network(), network().eval().requires_grad_(False)
-    optimizer = torch.optim.SGD(trained.parameters(), lr=0.01, momentum=0.9)
-    variable = samples.detach().clone(memory_format=torch.preserve_format).requires_grad_()
-
-    def training() -> float:
-        optimizer.zero_grad()
-        loss = torch.nn.functional.cross_entropy(trained(samples), targets)
-        loss.backward()
-        optimizer.step()
-        return loss.item()
-
-    def input_gradient() -> float:
-        loss = torch.nn.functional.cross_entropy(frozen(variable), targets)
-        torch.autograd.grad(loss, variable)
-        return loss.item()
-
-    return training, input_gradient
+        makers["jax.jit"] = jax_models.saliency
+    return makers
 
 
-def interleaved_medians(contestants: dict[str, Callable[[], float]], rounds: int) -> dict:
-    """The median time of each, in turns of a few runs; two runs before warm up and must agree.
+def pytorch_forms(torch_compile: bool) -> dict[str, tuple]:
+    """PyTorch's contestants: label → (layout, compiled)."""
+    if not importlib.util.find_spec("torch"):
+        return {}
+    forms: dict[str, tuple] = {
+        "PyTorch": ("contiguous_format",),
+        "PyTorch channels_last": ("channels_last",),
+    }
+    if torch_compile and has_compiler():
+        forms["torch.compile"] = ("channels_last", True)
+    return forms
+
+
+def missing_peers(torch_compile: bool) -> list[str]:
+    """Why a peer does not take part."""
+    reasons = []
+    if not importlib.util.find_spec("torch"):
+        reasons.append("no PyTorch: not installed")
+    elif not torch_compile:
+        reasons.append("no torch.compile: ask for it with --torch-compile")
+    elif not has_compiler():
+        reasons.append("no torch.compile: no C++ compiler (g++ or clang++) on the PATH")
+    if not importlib.util.find_spec("jax"):
+        reasons.append("no jax.jit: JAX is not installed")
+    return reasons
+
+
+def has_compiler() -> bool:
+    return any(shutil.which(name) for name in ("g++", "clang++"))
+
+
+def clock_of(options: argparse.Namespace) -> Callable[[], float]:
+    return time.process_time if options.cpu_time else time.perf_counter
+
+
+def interleaved_medians(
+    contestants: dict[str, Callable[[], Any]], rounds: int, clock: Callable[[], float]
+) -> dict[str, float]:
+    """The median seconds of each, in turns of a few runs, after two runs that warm up.
 
     The threads of OpenBLAS and of OpenMP spin for a while after their work, on cores that the other
     library needs. So everyone rests before a turn, and the first run of a turn does not count:
     without that both libraries look several times slower than either is alone.
     """
-    # our first run was the one that counted the multiplications
-    first = {label: run() for label, run in contestants.items() if label != OURS}
-    second = {label: run() for label, run in contestants.items()}
-    for label in first:
-        if not np.isclose(second[OURS], second[label], rtol=1e-3):
-            raise SystemExit(f"the losses differ: {second[OURS]} and {label} {second[label]}")
+    for run in contestants.values():
+        run()
+        run()
     times: dict[str, list[float]] = {label: [] for label in contestants}
     started = time.perf_counter()
     for _ in range(rounds):
         for label, run in contestants.items():
-            time.sleep(0.1)
+            time.sleep(REST)
             run()
             for _ in range(RUNS_A_TURN):
-                before = time.perf_counter()
+                before = clock()
                 run()
-                times[label].append(time.perf_counter() - before)
+                times[label].append(clock() - before)
         if time.perf_counter() - started > SECONDS:
             break
     return {label: median(values) for label, values in times.items()}
@@ -189,26 +223,27 @@ class Counter:
         self.total += self.costs.get(node, 0) * operands
 
 
-def counted_flops(run: Callable[[], float]) -> float:
+def counted_flops(run: Callable[[], Any]) -> float:
     counter = Counter()
     with ag.observe(counter):
         run()
     return 2.0 * counter.total
 
 
-def matrix_product_speed(n: int = 1536) -> float:
+def matrix_product_speed(clock: Callable[[], float], n: int = 1536) -> float:
     """FLOP/s of a large float32 matrix product, the best of several."""
     a = np.random.default_rng(0).standard_normal((n, n), dtype=np.float32)
     times = []
     for _ in range(8):
-        before = time.perf_counter()
+        before = clock()
         a @ a
-        times.append(time.perf_counter() - before)
+        times.append(clock() - before)
     return 2.0 * n**3 / min(times)
 
 
 def machine() -> dict[str, str]:
     info = {"python": platform.python_version(), "numpy": np.__version__}
+    info["threads"] = str(ag.kernels.get_num_threads())
     if importlib.util.find_spec("torch"):
         import torch
 
@@ -216,25 +251,37 @@ def machine() -> dict[str, str]:
     return info
 
 
+def ratio(row: dict) -> float | None:
+    """Ours over the best peer; None without one."""
+    peers = [value for label, value in row["ms"].items() if label != "ours"]
+    return row["ms"]["ours"] / min(peers) if peers else None
+
+
+def show_row(row: dict) -> None:
+    """One line as soon as it is known, with the distances from float64."""
+    far = {who: max(d.values()) for who, d in row["float64"].items() if d}
+    checked = ", ".join(f"{who} {value:.0e}" for who, value in far.items())
+    print(f"# {row['case']}, {row['kind']}: from float64: {checked or 'not checked'}", flush=True)
+
+
 def show(report: dict) -> None:
-    """Print the report as a Markdown table, as the README quotes it."""
+    """Print the report as a Markdown table."""
     rows = report["rows"]
-    labels = list(rows[0]["ms"])
+    labels = list(dict.fromkeys(label for row in rows for label in row["ms"]))
     table = [["", "floor", *labels, "ours / best"]]
     for row in rows:
-        others = [value for label, value in row["ms"].items() if label != OURS]
-        ratio = f"{row['ms'][OURS] / min(others):.2f}" if others else "no PyTorch"
-        times = [f"{row['ms'][label]:.1f} ms" for label in labels]
+        quotient = ratio(row)
+        times = [f"{row['ms'][label]:.1f}" if label in row["ms"] else "–" for label in labels]
         task = f"{row['case']}, {row['kind']}"
-        table.append([task, f"{row['floor_ms']:.1f} ms", *times, ratio])
+        last = "no peer" if quotient is None else f"{quotient:.2f}"
+        table.append([task, f"{row['floor_ms']:.1f}", *times, last])
     table.insert(1, ["---", *["---:"] * (len(table[0]) - 1)])
-    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
     for line in table:
-        cells = [f"{cell:>{width}}" for cell, width in zip(line, widths, strict=True)]
-        print(f"| {' | '.join(cells)} |")
+        print(f"| {' | '.join(line)} |")
     facts = ", ".join(f"{name} {value}" for name, value in report["machine"].items())
     print(
-        f"\nfloor: arithmetic at {report['GFLOP_per_s']:.0f} GFLOP/s, a matrix product's; {facts}"
+        f"\nmilliseconds of {report['clock']}; floor: arithmetic at {report['GFLOP_per_s']:.0f} "
+        f"GFLOP/s, a matrix product's; {facts}"
     )
 
 

@@ -1,15 +1,17 @@
 """Single convolutions in their three passes: ours against PyTorch, on the CPU.
 
     python -m benchmarks.conv [--threads N] [--rounds N] [--case NAME] [--provider native|numpy]
-                              [--json FILE]
+                              [--precision highest|high] [--json FILE]
 
 Arrays go in and come out as N×C×H×W. PyTorch runs twice: with that layout, and with tensors that
 are channels_last already, for which it pays no reordering; each ratio is against the faster one.
 Contestants run in turns in one process, each after a rest, because the threads of OpenMP and of
 OpenBLAS spin for a while on cores that the others need; the least time of each counts, since the
-machine may be shared: on a busy one, `--threads 1` is the only fair comparison. Results must agree
-before anything is timed. The floor is the time of the multiplications at the speed of a large
-matrix product measured here.
+machine may be shared. With `--threads 1` it is the time that the thread had a processor, which is
+the only fair comparison on a busy machine. Before anything is
+timed every result must agree with a convolution in double precision; the error is that of ours, of
+the largest entry. The floor is what no direct convolution can beat: its multiplications at the
+speed of a large matrix product measured here, or its bytes (b) at that of copying memory.
 """
 
 from __future__ import annotations
@@ -18,10 +20,11 @@ import argparse
 import importlib.util
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from autograd_cnn import set_float32_matmul_precision
 from autograd_cnn.kernels import Kernels, provider, set_num_threads
 from autograd_cnn.kernels.specs import ConvSpec, conv_spec
 
@@ -48,9 +51,18 @@ CASES = {
     "5×5 64 @28": (8, 64, 28, 64, 5, 1, 2, 1, 1),
     "3×3 holes 64 @56": (8, 64, 56, 64, 3, 1, 2, 2, 1),
     "depthwise 128 @56": (8, 128, 56, 128, 3, 1, 1, 1, 128),
+    "1×1/2 16→32 @32": (128, 16, 32, 32, 1, 2, 0, 1, 1),
+    "1×1/2 32→64 @16": (128, 32, 16, 64, 1, 2, 0, 1, 1),
+    "3×3 3→64 @32": (32, 3, 32, 64, 3, 1, 1, 1, 1),
+    "3×3 64 @32": (32, 64, 32, 64, 3, 1, 1, 1, 1),
+    "3×3 64→128 @16": (32, 64, 16, 128, 3, 1, 1, 1, 1),
+    "3×3 128 @16": (32, 128, 16, 128, 3, 1, 1, 1, 1),
+    "3×3 128→256 @8": (32, 128, 8, 256, 3, 1, 1, 1, 1),
+    "3×3 256 @8": (32, 256, 8, 256, 3, 1, 1, 1, 1),
 }
 PASSES = ("forward", "input gradient", "weight gradient")
 REST = 0.03  # seconds until the other library's threads sleep
+clock = time.perf_counter
 
 
 def main() -> None:
@@ -58,25 +70,37 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=6, help="turns of each contestant")
     parser.add_argument("--case", action="append", choices=sorted(CASES))
     parser.add_argument("--provider", default="native", choices=["native", "numpy"])
+    parser.add_argument("--precision", default="high", choices=["highest", "high"])
     parser.add_argument("--json", metavar="FILE", help="write the numbers here too")
     parser.add_argument("--threads", type=int, help="of ours and of PyTorch; else each's default")
     options = parser.parse_args()
     if options.threads:
         set_threads(options.threads)
-    speed = matrix_product_speed()
-    print(f"matrix product: {speed / 1e9:.0f} GFLOP/s; milliseconds, and ours / best of PyTorch\n")
-    print(f"| {'convolution':18} | floor | {' | '.join(f'{name:>24}' for name in PASSES)} |")
-    print("|---|---|---|---|---|")
+    if options.threads == 1:
+        global clock
+        clock = time.thread_time
+    set_float32_matmul_precision(options.precision)
+    speed, bandwidth = matrix_product_speed(), copying_speed()
+    print(
+        f"matrix product: {speed / 1e9:.0f} GFLOP/s, copying: {bandwidth / 1e9:.1f} GB/s; ", end=""
+    )
+    print("times in ms, ratio: ours / best of PyTorch\n")
+    print(
+        f"| {'convolution':18} | {'pass':15} |  floor  |  ours  |  NCHW  | ch_last | ratio |",
+        end="",
+    )
+    print("  error  | how")
+    print("|---|---|---|---|---|---|---|---|---|")
     rows = []
     for name in options.case or CASES:
-        row = measure(CASES[name], provider(options.provider), options.rounds)
-        floor = flops(CASES[name]) / speed * 1e3
-        rows.append({"case": name, "floor_ms": floor, **row})
-        cells = " | ".join(f"{describe(row[each]):>24}" for each in PASSES)
-        print(f"| {name:18} | {floor:5.2f} | {cells} |", flush=True)
+        for row in measure(name, provider(options.provider), options.rounds):
+            row["floor_ms"], row["floor_is"] = floor(CASES[name], speed, bandwidth)
+            rows.append(row)
+            print(told(row), flush=True)
     if options.json:
+        report = {"GFLOP_per_s": speed / 1e9, "GB_per_s": bandwidth / 1e9, "rows": rows}
         with open(options.json, "w", encoding="utf-8") as file:
-            json.dump({"GFLOP_per_s": speed / 1e9, "rows": rows}, file, indent=1)
+            json.dump(report, file, indent=1)
 
 
 def set_threads(number: int) -> None:
@@ -87,8 +111,8 @@ def set_threads(number: int) -> None:
         torch.set_num_threads(number)
 
 
-def measure(case: tuple, kernels: Kernels, rounds: int) -> dict[str, dict[str, float]]:
-    n, channels, side, filters, k, stride, padding, dilation, groups = case
+def measure(name: str, kernels: Kernels, rounds: int) -> Iterator[dict]:
+    n, channels, side, filters, k, stride, padding, dilation, groups = CASES[name]
     rng = np.random.default_rng(0)
     x = rng.standard_normal((n, channels, side, side), dtype=np.float32)
     w = rng.standard_normal((filters, channels // groups, k, k), dtype=np.float32) / k
@@ -98,30 +122,52 @@ def measure(case: tuple, kernels: Kernels, rounds: int) -> dict[str, dict[str, f
     if importlib.util.find_spec("torch"):
         contestants["NCHW"] = pytorch_passes(x, w, g, spec, channels_last=False)
         contestants["channels_last"] = pytorch_passes(x, w, g, spec, channels_last=True)
-    times: dict[str, dict[str, float]] = {name: {} for name in PASSES}
-    for name in PASSES:
-        results = {who: np.asarray(passes[name]()) for who, passes in contestants.items()}
-        for who, result in results.items():
-            scale = np.abs(results["ours"]).max()
-            difference = np.abs(result - results["ours"]).max()
-            if difference > 1e-3 * scale:
-                raise SystemExit(f"{who} differs in {name} of {case}: {difference} of {scale}")
+    exact = our_passes(provider("numpy"), *(a.astype("float64") for a in (x, w, g)), spec)
+    for pass_ in PASSES:
+        expected = exact[pass_]()
+        errors = {
+            who: float(
+                np.abs(np.asarray(passes[pass_]()) - expected).max() / np.abs(expected).max()
+            )
+            for who, passes in contestants.items()
+        }
+        for who, error in errors.items():
+            if not error < 1e-4:
+                raise SystemExit(
+                    f"{who} differs in the {pass_} of {name}: {error:.1e} of the maximum"
+                )
+        times = dict.fromkeys(contestants, np.inf)
         for _ in range(rounds):
             for who, passes in contestants.items():
                 time.sleep(REST)
-                seconds = least_time(passes[name])
-                times[name][who] = min(seconds * 1e3, times[name].get(who, np.inf))
-    return times
+                times[who] = min(times[who], least_time(passes[pass_]) * 1e3)
+        how = how_ours(kernels, pass_, x, w, g, spec)
+        yield {"case": name, "pass": pass_, "ms": times, "error": errors["ours"], "how": how}
+
+
+def how_ours(kernels: Kernels, pass_: str, x, w, g, spec: ConvSpec) -> str:
+    """The name of the algorithm, without its tiles."""
+    texts = {
+        "forward": lambda: kernels.explain("conv", x, w, None, spec=spec),
+        "input gradient": lambda: kernels.explain(
+            "conv_input_grad", g, w, spec=spec, size=x.shape[2:]
+        ),
+        "weight gradient": lambda: kernels.explain(
+            "conv_weight_grad", x, g, spec=spec, size=w.shape[2:]
+        ),
+    }
+    text = texts[pass_]()
+    return "Winograd" if "Winograd F" in text else "direct" if " tiles of " in text else "NumPy"
 
 
 def least_time(run: Callable[[], object], budget: float = 0.04) -> float:
     """The least of a few runs, the first one not counted."""
     run()
-    least, end = np.inf, time.perf_counter() + budget
+    least, end = np.inf, clock() + budget
     while True:
-        start = time.perf_counter()
+        start = clock()
         run()
-        now = time.perf_counter()
+        now = clock()
         least = min(least, now - start)
         if now > end:
             return least
@@ -155,10 +201,14 @@ def pytorch_passes(x, w, g, spec: ConvSpec, channels_last: bool) -> dict[str, Ca
     }
 
 
-def flops(case: tuple) -> int:
+def floor(case: tuple, speed: float, bandwidth: float) -> tuple[float, str]:
+    """Milliseconds for the multiplications or for the bytes, whichever takes longer."""
     n, channels, side, filters, k, stride, padding, dilation, groups = case
     out = (side + 2 * padding - (k - 1) * dilation - 1) // stride + 1
-    return 2 * n * filters * (channels // groups) * k * k * out * out
+    flops = 2 * n * filters * (channels // groups) * k * k * out * out
+    weights = filters * (channels // groups) * k * k
+    size = 4 * (n * channels * side * side + n * filters * out * out + weights)
+    return max((flops / speed * 1e3, "arithmetic"), (size / bandwidth * 1e3, "bytes"))
 
 
 def matrix_product_speed() -> float:
@@ -167,11 +217,20 @@ def matrix_product_speed() -> float:
     return 2 * 1024**3 / min(least_time(lambda: x @ x) for _ in range(3))
 
 
-def describe(times: dict[str, float]) -> str:
-    peers = [value for who, value in times.items() if who != "ours"]
-    if not peers:
-        return f"{times['ours']:.3f}"
-    return f"{times['ours']:.3f} / {min(peers):.3f} = {times['ours'] / min(peers):.2f}"
+def copying_speed() -> float:
+    """Bytes a second that are read or written when a large array is copied."""
+    x = np.ones(1 << 24, np.float32)
+    y = np.empty_like(x)
+    return 2 * x.nbytes / min(least_time(lambda: np.copyto(y, x)) for _ in range(3))
+
+
+def told(row: dict) -> str:
+    ours, *peers = row["ms"].values()
+    cells = [f"{row['case']:18}", f"{row['pass']:15}"]
+    cells.append(f"{row['floor_ms']:6.2f}{'b' if row['floor_is'] == 'bytes' else ' '}")
+    cells += [f"{value:6.2f}" for value in (ours, *peers)]
+    cells.append(f"{ours / min(peers):5.2f}" if peers else "")
+    return "| " + " | ".join([*cells, f"{row['error']:.1e}", row["how"]]) + " |"
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
     python -m benchmarks.graphs [--size N] [--json FILE]
 
-The times of snapshot and SVG are the best of three, as CPU time of this process and of Graphviz
-where it runs. torchviz and torchview draw their own ResNet-50 where they and torchvision are
-installed.
+Times are the best of five rounds, as CPU time of this process and of Graphviz where it runs. Where
+torch and torchviz or torchview are installed they draw the same network, and Graphviz draws their
+DOT as it does ours; the rounds of all alternate.
 """
 
 from __future__ import annotations
@@ -23,14 +23,20 @@ import numpy as np
 
 import autograd_cnn as ag
 from autograd_cnn import nn
+from autograd_cnn.graphs.render import render
+from autograd_cnn.tape import history, node_of
 
 BLOCKS = (3, 4, 6, 3)
+ROUNDS = 5
 LIMITS = {
-    "module level, snapshot and SVG": (0.5, "s"),
-    "op level, snapshot and SVG": (1.0, "s"),
-    "10,000 operations in rows, snapshot and SVG": (1.0, "s"),
-    "memory of a snapshot": (2048.0, "bytes a node"),
-    "HTML viewer": (1e6, "bytes"),
+    "ResNet-50, snapshot": (5.0, "µs a node of the tape"),
+    "10,000 operations, snapshot": (5.0, "µs a node of the tape"),
+    "ResNet-50, memory of a snapshot": (2048.0, "bytes a node"),
+    "ResNet-50, memory of a described graph": (2048.0, "bytes a node"),
+    "ResNet-50 by modules, snapshot and SVG": (0.5, "s"),
+    "ResNet-50 by operations, snapshot and SVG": (1.0, "s"),
+    "10,000 operations in lanes, snapshot and SVG": (1.0, "s"),
+    "ResNet-50, HTML viewer": (1e6, "bytes"),
 }
 
 
@@ -93,16 +99,18 @@ def main() -> None:
     options = parser.parse_args()
     rows = ours(options.size)
     for name, value in rows.items():
-        limit, unit = LIMITS.get(name, (None, "s"))
+        limit, unit = LIMITS.get(name, (None, "" if name.endswith("nodes") else "s"))
         verdict = (
             "" if limit is None else f"   limit {limit:g}: {'met' if value <= limit else 'MISSED'}"
         )
-        unit = "" if name == "operations" else unit
         print(f"{name:<48} {value:>12,.4g} {unit}{verdict}", flush=True)
-    rows |= others(options.size)
+    compared = peers(options.size)
+    for name, (seconds, nodes, size) in compared.items():
+        print(f"{name:<48} {seconds:>12,.4g} s  {nodes:>6} nodes {size / 1e3:>8,.0f} kB of SVG")
     if options.json:
+        report = {"ours": rows, "compared": compared}
         with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(rows, file, indent=1)
+            json.dump(report, file, indent=1)
 
 
 def ours(size: int) -> dict[str, float]:
@@ -110,57 +118,75 @@ def ours(size: int) -> dict[str, float]:
     chain = ag.tensor([0.0], requires_grad=True, name="x")
     for _ in range(10_000):
         chain = ag.relu(chain)
-    g = ag.graph(output)
-    chained = ag.graph(chain)
+    g, chained = ag.graph(output), ag.graph(chain)
+    tape, nodes = len(history([node_of(output)])), len(g.nodes)
     return {
-        "operations": float(len(g.nodes)),
-        "module level, snapshot and SVG": best(
+        "ResNet-50, nodes": float(nodes),
+        "ResNet-50, snapshot": 1e6 * best(lambda: ag.graph(output), 20) / tape,
+        "10,000 operations, snapshot": 1e6 * best(lambda: ag.graph(chain)) / len(chained.nodes),
+        "10,000 operations, described": best(lambda: ag.graph(chain).nodes),
+        "ResNet-50, memory of a snapshot": memory(output, False) / nodes,
+        "ResNet-50, memory of a described graph": memory(output, True) / nodes,
+        "ResNet-50 by modules, snapshot and SVG": best(
             lambda: ag.graph(output).view(level="module").pipe("svg")
         ),
-        "op level, snapshot and SVG": best(
-            lambda: ag.graph(output).view(layout="rows").pipe("svg")
+        "ResNet-50 by operations, snapshot and SVG": best(
+            lambda: ag.graph(output).view(layout="lanes").pipe("svg")
         ),
-        "op level, every node by Graphviz": best(lambda: g.view(layout="dot").pipe("svg"), 1),
-        "ladder, gradients and SVG": best(
-            lambda: ag.graph(output).view(backward="ladder").pipe("svg"), 1
+        "ResNet-50, every operation by Graphviz": best(
+            lambda: ag.graph(output).view(layout="dot").pipe("svg")
         ),
-        "10,000 operations, snapshot": best(lambda: ag.graph(chain)),
-        "10,000 operations in rows, SVG": best(lambda: chained.view(layout="rows").pipe("svg")),
-        "10,000 operations in rows, snapshot and SVG": best(
-            lambda: ag.graph(chain).view(layout="rows").pipe("svg")
+        "ResNet-50, the ladder with its gradients": best(
+            lambda: ag.graph(output).view(backward="ladder").pipe("svg")
         ),
-        "memory of a snapshot": memory(output) / len(g.nodes),
-        "HTML viewer": float(len(g.view().pipe("html"))),
+        "10,000 operations in lanes, snapshot and SVG": best(
+            lambda: ag.graph(chain).view(layout="lanes").pipe("svg")
+        ),
+        "ResNet-50, HTML viewer": float(len(g.view().pipe("html"))),
     }
 
 
-def others(size: int) -> dict[str, float]:
-    """torchviz and torchview on torchvision's ResNet-50, where all are installed."""
-    missing = [name for name in ("torch", "torchvision") if not importlib.util.find_spec(name)]
+def peers(size: int) -> dict[str, tuple[float, int, int]]:
+    """(CPU seconds of a forward pass and an SVG, nodes, bytes of the SVG), where installed."""
     found = [name for name in ("torchviz", "torchview") if importlib.util.find_spec(name)]
-    if missing or not found:
-        print(f"not compared: {', '.join(missing or ['torchviz and torchview'])} not installed")
+    if importlib.util.find_spec("torch") is None or not found:
+        print("not compared: pip install torch torchviz torchview")
         return {}
     import torch
-    import torchvision
 
-    model = torchvision.models.resnet50()
-    x = torch.zeros(1, 3, size, size)
-    rows = {}
+    from .pytorch_resnet import ResNet50 as Theirs
+
+    torch.set_num_threads(1)
+    mine, theirs, x = ResNet50(), Theirs(), np.zeros((1, 3, size, size), np.float32)
+    theirs_x = torch.from_numpy(x)
+    draws: dict[str, Callable[[], bytes]] = {
+        "ours": lambda: ag.graph(mine(ag.tensor(x))).view(layout="dot").pipe("svg"),
+        "ours, in lanes": lambda: ag.graph(mine(ag.tensor(x))).view(layout="lanes").pipe("svg"),
+    }
     if "torchviz" in found:
         import torchviz
 
-        rows["torchviz"] = best(lambda: torchviz.make_dot(model(x)).pipe("svg"), 1)
+        parameters = dict(theirs.named_parameters())
+        draws["torchviz"] = lambda: render(
+            torchviz.make_dot(theirs(theirs_x), params=parameters).source, "svg"
+        )
     if "torchview" in found:
         import torchview
 
-        rows["torchview"] = best(lambda: torchview.draw_graph(model, x).visual_graph.pipe("svg"), 1)
-    for name, value in rows.items():
-        print(f"{name + ', forward and SVG':<48} {value:>12,.4g} s")
-    return rows
+        draws["torchview"] = lambda: render(
+            torchview.draw_graph(theirs, theirs_x, depth=10).visual_graph.source, "svg"
+        )
+    times: dict[str, list[float]] = {name: [] for name in draws}
+    sizes: dict[str, tuple[int, int]] = {}
+    for _ in range(ROUNDS):
+        for name, draw in draws.items():
+            times[name].append(seconds(draw))
+            svg = draw()
+            sizes[name] = svg.count(b'class="node"') or svg.count(b'<g id="n'), len(svg)
+    return {f"forward and SVG, {name}": (min(times[name]), *sizes[name]) for name in draws}
 
 
-def best(run: Callable[[], Any], times: int = 3) -> float:
+def best(run: Callable[[], Any], times: int = ROUNDS) -> float:
     return min(seconds(run) for _ in range(times))
 
 
@@ -177,16 +203,17 @@ def cpu() -> float:
     return time.process_time() + children.ru_utime + children.ru_stime
 
 
-def memory(output: Any) -> float:
-    """Bytes that a graph holds."""
-    ag.graph(output)
+def memory(output: Any, described: bool) -> float:
+    """Bytes that a graph holds, before or after it is described."""
+    assert ag.graph(output).nodes
     gc.collect()
     tracemalloc.start()
     g = ag.graph(output)
+    assert not described or g.nodes
     gc.collect()
     held = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    assert g.nodes
+    del g
     return float(held)
 
 

@@ -59,6 +59,7 @@ for row, face in enumerate(faces):
         shown = ax.imshow(values, cmap="viridis")
         bar = page.colorbar(shown, ax=ax, shrink=0.8)
         bar.outline.set_visible(False)
+        bar.formatter.set_useOffset(False)
         bar.ax.tick_params(labelsize=7, length=2)
         ax.set_title(title, fontsize=8)
         ax.set_axis_off()

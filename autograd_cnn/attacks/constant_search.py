@@ -128,7 +128,7 @@ class CarliniWagnerL2(ConstantSearch):
         original = middle + half * ops.tanh(start)
         change, first, second = search.x * 0.0, search.x * 0.0, search.x * 0.0
         places, fooled = np.arange(len(const)), np.zeros(len(const), bool)
-        before = np.full(len(const), np.inf)
+        before, lowest = np.full(len(const), np.inf), np.full(len(const), np.inf)
         for step in range(self.steps):
             squashed = ops.tanh(pick(start, places) + change)
             moved = middle + half * squashed
@@ -139,13 +139,15 @@ class CarliniWagnerL2(ConstantSearch):
             first, second = 0.9 * first + 0.1 * slope, 0.999 * second + 0.001 * slope * slope
             rate = self.learning_rate * (1 - 0.999 ** (step + 1)) ** 0.5 / (1 - 0.9 ** (step + 1))
             change = change - rate * first / (ops.sqrt(second) + 1e-8)
+            # one sample's objective rises and falls; the least of a tenth of the steps tells more
+            length = offset.numpy().reshape(len(places), -1).astype(np.float64)
+            objective = c * values + np.square(length).sum(axis=1)
+            lowest[places] = np.minimum(lowest[places], objective)
             if step % max(self.steps // 10, 1) == 0:
-                length = offset.numpy().reshape(len(places), -1).astype(np.float64)
-                objective = c * values + np.square(length).sum(axis=1)
-                falling = np.flatnonzero(objective < 0.9999 * before[places])
+                falling = np.flatnonzero(lowest[places] < 0.9999 * before[places])
                 if not falling.size:
                     break
-                before[places] = objective
+                before[places] = lowest[places]
                 if falling.size < len(places):
                     change, first, second = (pick(v, falling) for v in (change, first, second))
                     places = places[falling]

@@ -44,7 +44,7 @@ class FoolingImage(MinimalAttack):
     def __init__(
         self,
         encoding: str = "gradient",
-        confidence: float = 0.9999,
+        confidence: float = 0.99995,
         steps: int = 5000,
         population: int = 100,
         seed: int = 0,
@@ -154,7 +154,7 @@ def fooling_images(
     shape: tuple[int, int, int],
     classes: int | Sequence[int] = 10,
     encoding: str = "gradient",
-    confidence: float = 0.9999,
+    confidence: float = 0.99995,
     seed: int = 0,
     **options: Any,
 ) -> Result:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import require
+from ..errors import ShapeError, require
 from ..named import TargetError, find
 
 
@@ -26,46 +29,144 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 def load_model(chosen: argparse.Namespace) -> Any:
     """The network that was named, with its weights, in evaluation mode.
 
-    Its images have pixels in [0, 1]; `--mean` and `--std` become part of it. Raises TargetError.
+    Its images have pixels in [0, 1]; `--mean` and `--std` become part of it. A class or a function
+    without arguments is called. Raises TargetError.
     """
-    from .. import models, nn
     from ..attacks import bounded
-    from ..train import load
 
-    name = chosen.model if ":" in chosen.model else f"{models.__name__}:{chosen.model}"
-    found = find(name)
-    model = found() if isinstance(found, type) or not isinstance(found, nn.Module) else found
-    if not isinstance(model, nn.Module):
-        raise TargetError(f"{chosen.model} is no network: it is a {type(model).__name__}")
+    model = _made(_found(chosen.model), chosen.model)
     if chosen.weights is not None:
-        if not Path(chosen.weights).is_file():
-            raise TargetError(f"there is no file {chosen.weights}")
-        model.load_state_dict(load(chosen.weights))
+        _fill(model, chosen.weights)
+    elif ":" not in chosen.model:
+        print(f"{chosen.model} has random weights: give --weights", file=sys.stderr)
     model.eval()
     if chosen.mean is None and chosen.std is None:
         return model
-    return bounded(model, mean=chosen.mean, std=chosen.std)
+    try:
+        return bounded(model, mean=chosen.mean, std=chosen.std)
+    except ValueError as error:
+        raise TargetError(str(error)) from error
 
 
 def load_image(chosen: argparse.Namespace, model: Any) -> np.ndarray:
     """The image as 1×C×H×W float32 in [0, 1], with the channels that the network takes.
 
-    Raises TargetError, MissingDependencyError without Pillow.
+    Whole numbers in an .npy file are taken as 0 … 255. Raises TargetError,
+    MissingDependencyError without Pillow.
     """
     path = Path(chosen.image)
     if not path.is_file():
         raise TargetError(f"there is no file {chosen.image}")
     channels = _channels(model)
     if path.suffix == ".npy":
-        values = np.load(path, allow_pickle=False).astype(np.float32)
-        values = values[None] if values.ndim == 2 else values
-        if values.ndim != 3:
-            raise TargetError(f"{path}: an image is C×H×W or H×W, not of shape {values.shape}")
+        values = _array(path)
     else:
         values = _picture(path, channels, chosen.size)
     if channels not in (None, len(values)):
         raise TargetError(f"{path} has {len(values)} channel(s); the network takes {channels}")
     return values[None]
+
+
+def answer(chosen: argparse.Namespace, model: Any, image: np.ndarray) -> np.ndarray:
+    """The logits of one image, C of them. Raises TargetError for what the network cannot read."""
+    from ..errors import shape_text
+    from ..tape import no_grad
+    from ..tensor import tensor
+
+    try:
+        with no_grad():
+            outputs = model(tensor(image))
+    except ShapeError as error:
+        raise TargetError(
+            f"{chosen.model} cannot read an image {shape_text(image.shape)}: {error} (--size HxW "
+            "resizes a picture)"
+        ) from error
+    if outputs.ndim != 2:
+        raise TargetError(f"{chosen.model} gives {shape_text(outputs.shape)}, not N×C logits")
+    return outputs.numpy()[0]
+
+
+def told(logits: np.ndarray, count: int = 3) -> str:
+    """The most probable classes, as `class 3: 97.1 %, class 8: 2.0 %`.
+
+    Outputs that are probabilities already are taken as they are.
+
+    >>> import numpy as np
+    >>> from autograd_cnn.commands.model import told
+    >>> told(np.log([1.0, 3.0]))
+    'class 1: 75.0 %, class 0: 25.0 %'
+    """
+    if logits.min() >= 0 and abs(logits.sum() - 1) < 1e-4:
+        shares = logits
+    else:
+        shares = np.exp(logits - logits.max())
+        shares = shares / shares.sum()
+    best = np.argsort(-shares, kind="stable")[:count]
+    return ", ".join(f"class {c}: {shares[c]:.1%}".replace("%", " %") for c in best)
+
+
+def check_class(label: int | None, logits: np.ndarray, option: str) -> None:
+    """TargetError for a class that the network does not have."""
+    if label is not None and not 0 <= label < len(logits):
+        raise TargetError(
+            f"{option} {label}: the network has {len(logits)} classes, 0 … {len(logits) - 1}"
+        )
+
+
+def _found(name: str) -> Any:
+    from .. import models
+
+    if ":" in name or name.endswith(".py"):
+        return find(name)
+    if name not in models.__all__:
+        known = ", ".join(models.__all__)
+        raise TargetError(f"{name!r} is not FILE.py:NAME, and ag.models has only {known}")
+    found = getattr(models, name)
+    seeded = "rng" in signature(found).parameters
+    return partial(found, rng=0) if seeded else found  # random weights too are the same each time
+
+
+def _made(found: Any, name: str) -> Any:
+    """A network, made by calling a class or a function of no arguments if need be."""
+    from ..nn import Module
+
+    if callable(found) and not isinstance(found, Module):
+        try:
+            found = found()
+        except TypeError as error:
+            raise TargetError(f"{name} cannot be made without arguments: {error}") from error
+    if not isinstance(found, Module):
+        raise TargetError(f"{name} is no network: it is of type {type(found).__name__}")
+    return found
+
+
+def _fill(model: Any, weights: str) -> None:
+    from ..train import load
+
+    if not Path(weights).is_file():
+        raise TargetError(f"there is no file {weights}")
+    unreadable = require("safetensors", "train").SafetensorError
+    try:
+        model.load_state_dict(load(weights))
+    except unreadable as error:
+        raise TargetError(f"{weights} is no safetensors file: {error}") from error
+    except ValueError as error:
+        raise TargetError(f"{weights}: {error}") from error
+
+
+def _array(path: Path) -> np.ndarray:
+    try:
+        values = np.load(path, allow_pickle=False)
+    except ValueError as error:
+        raise TargetError(f"{path} is no array of numbers: {error}") from error
+    if values.dtype.kind not in "fiu":
+        raise TargetError(f"{path} holds {values.dtype}, not numbers")
+    if values.dtype.kind in "iu":
+        values = values / 255
+    values = values[None] if values.ndim == 2 else values
+    if values.ndim != 3:
+        raise TargetError(f"{path}: an image is C×H×W or H×W, not of shape {values.shape}")
+    return values.astype(np.float32)
 
 
 def _picture(path: Path, channels: int | None, size: tuple[int, int] | None) -> np.ndarray:
@@ -85,9 +186,8 @@ def _picture(path: Path, channels: int | None, size: tuple[int, int] | None) -> 
 def _channels(model: Any) -> int | None:
     """What the first convolution takes; None where there is none."""
     modules = [module for _, module in model.named_modules()]
-    weights = [getattr(module, "weight", None) for module in modules]
-    first = next((w for w in weights if w is not None and w.ndim == 4), None)
-    return None if first is None else first.shape[1]
+    taken = [getattr(module, "in_channels", None) for module in modules]
+    return next((count for count in taken if count is not None), None)
 
 
 def _size(text: str) -> tuple[int, int]:

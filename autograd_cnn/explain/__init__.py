@@ -18,8 +18,12 @@ from .activation_map import (
     GuidedGradCAM,
     LayerCAM,
     ScoreCAM,
+    cam,
     grad_cam,
+    grad_cam_plus_plus,
     guided_grad_cam,
+    layer_cam,
+    score_cam,
 )
 from .bias import BiasReport, ClassBias, bias_report
 from .display import coloured, difference, grid, overlay, picture, pixels, save_png, show
@@ -37,10 +41,12 @@ from .gradient import (
     deconvnet,
     guided_backprop,
     input_x_gradient,
+    redirected_relu,
     saliency,
 )
 from .images import total_variation
-from .layers import Layers, activation
+from .landscape import Landscape, loss_landscape
+from .layers import Layers, activation, last_maps
 from .lime import LIME, LocalModel, lime, superpixels
 from .method import Method
 from .occlusion import Occlusion, StrongestMap, occlusion, strongest_feature_map
@@ -73,6 +79,7 @@ __all__ = [
     "IntegratedGradients",
     "LIME",
     "LRP",
+    "Landscape",
     "LayerCAM",
     "Layers",
     "LocalModel",
@@ -92,6 +99,7 @@ __all__ = [
     "activation",
     "alpha_beta_rules",
     "bias_report",
+    "cam",
     "cascading_randomisation",
     "class_model",
     "coloured",
@@ -107,6 +115,7 @@ __all__ = [
     "filters",
     "fragility",
     "grad_cam",
+    "grad_cam_plus_plus",
     "grid",
     "guided_backprop",
     "guided_grad_cam",
@@ -115,7 +124,10 @@ __all__ = [
     "insertion",
     "integrated_gradients",
     "invert",
+    "last_maps",
+    "layer_cam",
     "lime",
+    "loss_landscape",
     "lrp",
     "maximise",
     "occlusion",
@@ -127,9 +139,11 @@ __all__ = [
     "projections",
     "receptive_field",
     "record",
+    "redirected_relu",
     "rise",
     "saliency",
     "save_png",
+    "score_cam",
     "segment",
     "sensitivity",
     "show",

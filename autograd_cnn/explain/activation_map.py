@@ -15,7 +15,7 @@ from ..errors import ShapeError, shape_text
 from ..nn import Linear, Module
 from ..tape import no_grad
 from ..tensor import Tensor, tensor
-from .chunks import MAX_BYTES, joined, repeated, samples_that_fit, scores, slices
+from .chunks import MAX_BYTES, joined, samples_that_fit, scores, slices, tiled, tracked
 from .layers import Layer, activation, found
 from .method import Method
 from .record import Recording, record
@@ -161,13 +161,26 @@ class ScoreCAM(ActivationMap):
     pass a channel.
     """
 
+    def __init__(
+        self,
+        model: Callable,
+        layer: Layer,
+        relu: bool = True,
+        upsample: bool = True,
+        score: str = "logit",
+        max_bytes: int | None = None,
+        progress: bool | None = None,
+    ) -> None:
+        super().__init__(model, layer, relu, upsample, score, max_bytes)
+        self.progress = progress
+
     def _attribute(self, x: Tensor, target: Target) -> Tensor:
         target = self.fixed_target(x, target)
         activations = activation(self.model, x, self.layer)
         check_maps(activations, self.layer)
         black = scores(self.model, x * 0.0, target, self.score).numpy()
-        parts = []
-        for number in range(x.shape[0]):
+        parts, numbers = [], range(x.shape[0])
+        for number in tracked(numbers, len(numbers), "Score-CAM", self.progress):
             one = slice(number, number + 1)
             masked = self._scores(x[one], activations[one], part_of(target, one))
             weights = np.exp(masked - black[number] - (masked - black[number]).max())
@@ -184,7 +197,7 @@ class ScoreCAM(ActivationMap):
         found = []
         for part in slices(masks.shape[0], size):
             copies = x * upsampled(masks[part], x)
-            classes = repeated(target, copies.shape[0])
+            classes = tiled(target, copies.shape[0])
             found.append(scores(self.model, copies, classes, self.score).numpy())
         return np.concatenate(found)
 
@@ -230,11 +243,37 @@ def _last_linear(model: Callable) -> Module:
     return linear[-1]
 
 
+def cam(model: Callable, x: Any, layer: Layer, target: Target = None, **options: Any) -> Tensor:
+    """`CAM(model, layer, **options).attribute(x, target)` in one call."""
+    return CAM(model, layer, **options).attribute(x, target)
+
+
 def grad_cam(
     model: Callable, x: Any, layer: Layer, target: Target = None, **options: Any
 ) -> Tensor:
     """`GradCAM(model, layer, **options).attribute(x, target)` in one call."""
     return GradCAM(model, layer, **options).attribute(x, target)
+
+
+def grad_cam_plus_plus(
+    model: Callable, x: Any, layer: Layer, target: Target = None, **options: Any
+) -> Tensor:
+    """`GradCAMPlusPlus(model, layer, **options).attribute(x, target)` in one call."""
+    return GradCAMPlusPlus(model, layer, **options).attribute(x, target)
+
+
+def layer_cam(
+    model: Callable, x: Any, layer: Layer, target: Target = None, **options: Any
+) -> Tensor:
+    """`LayerCAM(model, layer, **options).attribute(x, target)` in one call."""
+    return LayerCAM(model, layer, **options).attribute(x, target)
+
+
+def score_cam(
+    model: Callable, x: Any, layer: Layer, target: Target = None, **options: Any
+) -> Tensor:
+    """`ScoreCAM(model, layer, **options).attribute(x, target)` in one call."""
+    return ScoreCAM(model, layer, **options).attribute(x, target)
 
 
 def guided_grad_cam(

@@ -14,7 +14,7 @@ from ..errors import MissingDependencyError, require
 from ..tape import no_grad, observe
 from ..tensor import Tensor, tensor
 from .layers import Layers
-from .target import Target, Unit, part_of, score_of
+from .target import Target, Unit, score_of
 
 MAX_BYTES = 2**28
 
@@ -72,7 +72,7 @@ def scores_of_copies(
     found = []
     for part in slices(count, size):
         batch = tensor(copies(part), dtype=like.dtype, device=like.device)
-        found.append(scores(model, batch, repeated(target, batch.shape[0]), score).numpy())
+        found.append(scores(model, batch, tiled(target, batch.shape[0]), score).numpy())
     return np.concatenate(found).astype(np.float64)
 
 
@@ -94,14 +94,14 @@ def joined(parts: list[Tensor]) -> Tensor:
     return parts[0] if len(parts) == 1 else ops.concatenate(parts, 0)
 
 
-def repeated(target: Target, count: int) -> Target:
-    """The target of one sample for `count` copies of it."""
-    one = part_of(target, slice(0, 1))
-    if isinstance(one, Unit):
-        channel, position = one.channel, one.position
-        if channel is not None:
-            channel = int(np.ravel(channel)[0])
-        if position is not None and not isinstance(position, str):
-            position = tuple(np.ravel(position).tolist())
-        return replace(one, channel=channel, position=position)
-    return np.repeat(one, count) if np.ndim(one) else one
+def tiled(target: Target, count: int) -> Target:
+    """The target of a batch for `count` copies of that batch, one after the other."""
+    if isinstance(target, Unit):
+        channel, position = target.channel, target.position
+        if channel is not None and np.ndim(channel):
+            channel = np.tile(channel, count)
+        if position is not None and np.ndim(position) > 1:
+            position = np.tile(position, (count, 1))
+        return replace(target, channel=channel, position=position)
+    target = target.numpy() if isinstance(target, Tensor) else target
+    return np.tile(target, count) if np.ndim(target) else target

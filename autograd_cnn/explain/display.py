@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from typing import Any
 
 import numpy as np
 
+from ..atomic import write_atomically
 from ..errors import ShapeError, require, shape_text
 from ..tensor import Tensor
 
 SIGNED, POSITIVE = "RdBu_r", "inferno"
+PALE = 0.35  # what black becomes under a map
 
 
 def show(attribution: Any, image: Any = None, title: str = "", ax: Any = None) -> Any:
@@ -41,17 +44,18 @@ def picture(image: Any, title: str = "", ax: Any = None) -> Any:
     return _bare(ax, title)
 
 
-def overlay(image: Any, values: Any, title: str = "", ax: Any = None, alpha: float = 0.6) -> Any:
-    """An attribution over its grey image, the more opaque the stronger it is."""
+def overlay(image: Any, values: Any, title: str = "", ax: Any = None, alpha: float = 0.85) -> Any:
+    """An attribution over its grey image, the more opaque the stronger it is.
+
+    The image is paler than it is, so that colours show on black and on white.
+    """
     ax = ax if ax is not None else figure(3.0, 3.0).subplots()
     flat, picture = flattened(_sample(values)), grey(_sample(image))
     if flat.shape != picture.shape:
         raise ShapeError(
             f"overlay: a map {shape_text(flat.shape)} on an image {shape_text(picture.shape)}"
         )
-    ax.imshow(picture, cmap="gray", vmin=0.0, vmax=1.0, interpolation="nearest")
-    strength = np.abs(flat) / (np.abs(flat).max() or 1.0)
-    ax.imshow(flat, alpha=alpha * strength**0.5, interpolation="nearest", **_colours(flat))
+    ax.imshow(_mixed(flat, picture, alpha), interpolation="nearest")
     return _bare(ax, title)
 
 
@@ -99,7 +103,7 @@ def difference(first: Any, second: Any, titles: Sequence[str] = ("before", "afte
     return drawn
 
 
-def coloured(attribution: Any, image: Any = None, alpha: float = 0.6) -> np.ndarray:
+def coloured(attribution: Any, image: Any = None, alpha: float = 0.85) -> np.ndarray:
     """An attribution as H×W×3 of whole numbers 0 … 255, laid over `image` if one is given.
 
     >>> import numpy as np, autograd_cnn as ag
@@ -107,12 +111,10 @@ def coloured(attribution: Any, image: Any = None, alpha: float = 0.6) -> np.ndar
     [[33, 102, 172], [247, 247, 247], [178, 24, 43]]
     """
     flat = flattened(_sample(attribution))
-    scaled = flat / (np.abs(flat).max() or 1.0)
-    rgb = _ramp(scaled, _RED_BLUE, -1.0) if (flat < 0).any() else _ramp(scaled, _FIRE, 0.0)
     if image is not None:
-        strength = alpha * np.abs(scaled)[..., None] ** 0.5
-        rgb = strength * rgb + (1 - strength) * grey(_sample(image))[..., None]
-    return _whole(rgb)
+        return _whole(_mixed(flat, grey(_sample(image)), alpha))
+    scaled = flat / (np.abs(flat).max() or 1.0)
+    return _whole(_ramp(scaled, _RED_BLUE, -1.0) if (flat < 0).any() else _ramp(scaled, _FIRE, 0.0))
 
 
 def pixels(image: Any) -> np.ndarray:
@@ -128,10 +130,12 @@ def pixels(image: Any) -> np.ndarray:
 def save_png(path: str | os.PathLike[str], picture: np.ndarray, enlarge: int = 1) -> None:
     """Write H×W×3 of whole numbers 0 … 255 as a PNG file, each pixel `enlarge` times as large.
 
-    Raises MissingDependencyError without Pillow.
+    The file appears whole or not at all. Raises MissingDependencyError without Pillow.
     """
     large = np.asarray(picture, np.uint8).repeat(enlarge, axis=0).repeat(enlarge, axis=1)
-    require("PIL.Image", "plot").fromarray(large).save(path, format="PNG")
+    content = BytesIO()
+    require("PIL.Image", "plot").fromarray(large).save(content, format="PNG")
+    write_atomically(path, content.getvalue())
 
 
 def figure(width: float, height: float) -> Any:
@@ -166,6 +170,16 @@ _FIRE = np.array([[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 
 _RED_BLUE = np.array(
     [[33, 102, 172], [146, 197, 222], [247, 247, 247], [244, 165, 130], [178, 24, 43]]
 ) / 255  # fmt: skip
+
+
+def _mixed(flat: np.ndarray, grey: np.ndarray, alpha: float) -> np.ndarray:
+    """A map over a pale image, as H×W×3 within 0 … 1."""
+    scaled = flat / (np.abs(flat).max() or 1.0)
+    # a colour that is already faint would be faint twice where it is laid on thinly
+    full = np.sign(scaled) * (0.5 + 0.5 * np.abs(scaled))
+    rgb = _ramp(full, _RED_BLUE, -1.0) if (flat < 0).any() else _ramp(full, _FIRE, 0.0)
+    strength = alpha * np.abs(scaled)[..., None] ** 0.7
+    return strength * rgb + (1 - strength) * (PALE + (1 - PALE) * grey[..., None])
 
 
 def _ramp(values: np.ndarray, colours: np.ndarray, low: float) -> np.ndarray:

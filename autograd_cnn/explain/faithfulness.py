@@ -9,9 +9,9 @@ import numpy as np
 
 from .. import ops
 from ..errors import ShapeError, shape_text
-from ..inspection import as_variable
+from ..inspection import as_variable, check_evaluating
 from ..tensor import Tensor, tensor
-from .chunks import MAX_BYTES, scores, scores_of_copies
+from .chunks import MAX_BYTES, scores, scores_of_copies, tracked
 from .method import Method
 from .target import Target, part_of
 
@@ -40,13 +40,15 @@ def deletion(
     steps: int = 20,
     score: str = "softmax",
     max_bytes: int = MAX_BYTES,
+    progress: bool | None = None,
 ) -> Curve:
     """The score as the strongest pixels are replaced by the baseline, strongest first.
 
     A small area says that the map put the pixels first that count. Source: Petsiuk, Das and Saenko
     2018. Raises ShapeError for an attribution that does not fit the images.
     """
-    return _curve(model, x, attribution, target, baseline, steps, score, max_bytes, False)
+    options = baseline, steps, score, max_bytes, progress
+    return _curve(model, x, attribution, target, *options, insert=False)
 
 
 def insertion(
@@ -58,12 +60,14 @@ def insertion(
     steps: int = 20,
     score: str = "softmax",
     max_bytes: int = MAX_BYTES,
+    progress: bool | None = None,
 ) -> Curve:
     """The score as the pixels come back into the baseline, strongest first.
 
     A large area is good. Source: Petsiuk, Das and Saenko 2018.
     """
-    return _curve(model, x, attribution, target, baseline, steps, score, max_bytes, True)
+    options = baseline, steps, score, max_bytes, progress
+    return _curve(model, x, attribution, target, *options, insert=True)
 
 
 def pointing_game(attribution: Any, inside: Any) -> np.ndarray:
@@ -104,6 +108,7 @@ def infidelity(
     score: str = "logit",
     seed: int = 0,
     max_bytes: int = MAX_BYTES,
+    progress: bool | None = None,
 ) -> np.ndarray:
     """E[(⟨I, φ⟩ − (S(x) − S(x − I)))²] over random perturbations I, for each sample (Yeh 2019).
 
@@ -115,8 +120,8 @@ def infidelity(
     phi = _fitting(attribution, x)
     generator = np.random.default_rng(seed)
     target, clean = _fixed(model, x, target, score)
-    result = []
-    for n in range(x.shape[0]):
+    result, numbers = [], range(x.shape[0])
+    for n in tracked(numbers, len(numbers), "infidelity", progress):
         image = x.numpy()[n]
         moves = np.stack(
             [
@@ -143,6 +148,7 @@ def sensitivity(
     radius: float = 0.02,
     samples: int = 10,
     seed: int = 0,
+    progress: bool | None = None,
 ) -> np.ndarray:
     """max ‖φ(x + δ) − φ(x)‖/‖φ(x)‖ over random δ within ±radius, for each sample (Yeh 2019).
 
@@ -154,7 +160,7 @@ def sensitivity(
     clean = _flat(method.attribute(x, target))
     norm = np.linalg.norm(clean, axis=1)
     largest = np.zeros(len(clean))
-    for _ in range(samples):
+    for _ in tracked(range(samples), samples, "sensitivity", progress):
         noise = generator.uniform(-radius, radius, x.shape)
         moved = x + tensor(noise, dtype=x.dtype, device=x.device)
         change = np.linalg.norm(_flat(method.attribute(moved, target)) - clean, axis=1)
@@ -164,7 +170,9 @@ def sensitivity(
     return np.where(largest > 0, share, 0.0)
 
 
-def _curve(model, x, attribution, target, baseline, steps, score, max_bytes, insert) -> Curve:
+def _curve(
+    model, x, attribution, target, baseline, steps, score, max_bytes, progress, insert
+) -> Curve:
     if steps < 1:
         raise ValueError(f"a curve needs at least one step, got {steps}")
     x = as_variable(x).detach()
@@ -178,7 +186,8 @@ def _curve(model, x, attribution, target, baseline, steps, score, max_bytes, ins
     ends = np.unique(np.round(np.linspace(0, count, steps + 1)).astype(int))
     fill = np.broadcast_to(np.asarray(baseline, x.dtype), x.shape)
     rows = []
-    for n, values in enumerate(maps):
+    title = "insertion" if insert else "deletion"
+    for n, values in enumerate(tracked(maps, len(maps), title, progress)):
         rank = np.empty(count, int)
         rank[np.argsort(-values.ravel(), kind="stable")] = np.arange(count)
         rank = rank.reshape(values.shape)
@@ -206,6 +215,7 @@ class _Scored(Method):
 
 def _fixed(model: Callable, x: Tensor, target: Target, score: str) -> tuple[Target, np.ndarray]:
     """The target as it stands at x, and the scores there."""
+    check_evaluating(model, "explain")
     target = _Scored(model, score).fixed_target(x, target)
     return target, scores(model, x, target, score).numpy().astype(np.float64)
 

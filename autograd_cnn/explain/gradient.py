@@ -130,6 +130,11 @@ def deconvnet(model: Callable, x: Any, target: Target = None, **options: Any) ->
     return Deconvnet(model, **options).attribute(x, target)
 
 
+def redirected_relu(model: Callable, x: Any, target: Target = None, **options: Any) -> Tensor:
+    """`RedirectedReLU(model, **options).attribute(x, target)` in one call."""
+    return RedirectedReLU(model, **options).attribute(x, target)
+
+
 def input_x_gradient(model: Callable, x: Any, target: Target = None, **options: Any) -> Tensor:
     """`InputXGradient(model, **options).attribute(x, target)` in one call."""
     return InputXGradient(model, **options).attribute(x, target)

@@ -94,6 +94,35 @@ def activation(model: Callable, x: Any, layer: Layer, recorded: bool = False) ->
     return output if recorded else output.detach()
 
 
+def last_maps(model: Callable, x: Any) -> tuple[str, Module]:
+    """The last layer that gives maps N×K×H×W of several places, with its path: what CAMs look at.
+
+    Pooling layers are passed over, for the finer maps before them.
+
+    >>> import numpy as np
+    >>> from autograd_cnn import explain, nn
+    >>> net = nn.Sequential(conv=nn.Conv2d(1, 2, 3), pool=nn.MaxPool2d(2), flat=nn.Flatten()).eval()
+    >>> explain.last_maps(net, np.zeros((1, 1, 6, 6), np.float32))[0]
+    'conv'
+
+    Raises ValueError where there is none.
+    """
+    check_evaluating(model, "explain")
+    layers = Layers(model)
+    with enable_grad(), observe(layers):
+        model(as_variable(x))
+    best: tuple[int, str, Module] | None = None
+    for path, module in getattr(model, "named_modules", tuple)():
+        for ans, node in layers.calls_of(module)[-1:]:
+            if path and node is not None and ans.ndim == 4 and ans.shape[2] * ans.shape[3] > 1:
+                later = best is None or node.sequence >= best[0]
+                if later and "pool" not in node.name:
+                    best = node.sequence, path, module
+    if best is None:
+        raise ValueError("no layer of this network gives maps N×K×H×W of several places")
+    return best[1:]
+
+
 def found(model: Callable, layer: Layer) -> tuple[Module, int]:
     """The module that a layer's name stands for, and the number of its call."""
     layer, call = layer if isinstance(layer, tuple) else (layer, 0)

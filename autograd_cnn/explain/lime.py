@@ -146,12 +146,12 @@ class LIME(Method):
 def superpixels(image: np.ndarray, count: int = 50, compactness: float | None = None) -> np.ndarray:
     """The image C×H×W cut into about `count` pieces of like colour: SLIC (Achanta et al. 2012).
 
-    Raises MissingDependencyError without scikit-image.
+    They have four pixels at least on average. Raises MissingDependencyError without scikit-image.
     """
     slic = require("skimage.segmentation", "demo").slic
     low, high = float(image.min()), float(image.max())
     scaled = (np.moveaxis(image, 0, -1) - low) / ((high - low) or 1.0)
-    grey = scaled.shape[-1] != 3
+    grey, count = scaled.shape[-1] != 3, max(1, min(count, image[0].size // 4))
     compactness = (0.1 if grey else 10.0) if compactness is None else compactness
     return slic(
         scaled.astype(np.float64), count, compactness=compactness, start_label=0,

@@ -15,9 +15,10 @@ from .patches import Patch, projections, top_patches
 from .synthesis import maximise
 from .target import Unit
 
-# Okabe and Ito's colours, which colour-blind readers can tell apart, and two greys
+# Okabe and Ito's colours, which colour-blind readers can tell apart (the yellow darker, to be read
+# on white), grey and brown
 COLOURS = (
-    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442",
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#B5A300",
     "#999999", "#663300",
 )  # fmt: skip
 

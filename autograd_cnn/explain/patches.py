@@ -94,7 +94,9 @@ def receptive_field(model: Callable, x: Any, layer: Layer) -> ReceptiveField:
     """
     x = as_variable(x)
     output = activation(model, x[:1] if x.shape[0] > 1 else x, layer, recorded=True)
-    field = receptive_fields(history([node_of(output)])).get(node_of(output))
+    # weights may have been recorded earlier than x: the image is x
+    tape = [node for node in history([node_of(output)]) if node.parents or node is node_of(x)]
+    field = receptive_fields(tape).get(node_of(output))
     if field is None:
         raise ValueError(f"the receptive field of {layer!r} is no box that moves evenly")
     return field

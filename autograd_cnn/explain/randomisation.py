@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError, shape_text
+from ..inspection import check_evaluating
 from ..nn import Module
 from ..tape import no_grad, observe
 from ..tensor import Tensor
@@ -66,8 +67,10 @@ def cascading_randomisation(
     weights they would start with, normalisations a weight of 1 and a bias of 0 (their statistics
     stay). The model itself is left alone: a copy is changed.
 
-    Source: Adebayo et al. 2018. Raises KeyError for a layer that is not there.
+    Source: Adebayo et al. 2018. Raises KeyError for a layer that is not there, ValueError for a
+    model in training mode.
     """
+    check_evaluating(model, "explain")
     names = _layers_in_order(model, x) if layers is None else tuple(layers)
     changed, generator = deepcopy(model), np.random.default_rng(seed)
     modules = dict(changed.named_modules())

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor, tensor
+from .chunks import tracked
 from .gradient import Saliency
 from .method import Method
 from .target import Target
@@ -17,7 +18,8 @@ class SmoothGrad(Method):
     """The mean of another method's attributions at x + noise (Smilkov et al. 2017).
 
     The noise is Gaussian with standard deviation `noise`·(max x − min x) of each sample, drawn
-    from `seed`: the same seed gives the same map. The target is the one of the clean x.
+    from `seed`: the same seed gives the same map. The target is the one of the clean x. A model in
+    place of a method stands for its `Saliency`.
 
     >>> import autograd_cnn as ag
     >>> smooth = ag.explain.SmoothGrad(ag.explain.Saliency(lambda x: 3 * x.sum(axis=1)), samples=2)
@@ -28,14 +30,21 @@ class SmoothGrad(Method):
     """
 
     def __init__(
-        self, method: Method, samples: int = 25, noise: float = 0.15, seed: int = 0
+        self,
+        method: Method | Callable,
+        samples: int = 25,
+        noise: float = 0.15,
+        seed: int = 0,
+        progress: bool | None = None,
     ) -> None:
+        method = method if isinstance(method, Method) else Saliency(method)
         super().__init__(method.model, method.score)
         if samples < 1:
             raise ValueError(f"{type(self).__name__} needs at least one sample, got {samples}")
         if not noise >= 0:
             raise ValueError(f"the noise is a standard deviation ≥ 0, got {noise}")
         self.method, self.samples, self.noise, self.seed = method, samples, noise, seed
+        self.progress = progress
 
     def _attribute(self, x: Tensor, target: Target) -> Tensor:
         return self._moments(x, target)[0]
@@ -48,7 +57,8 @@ class SmoothGrad(Method):
         spread = self.noise * (values.max(axis=1) - values.min(axis=1))
         spread = spread.reshape(-1, *(1,) * (x.ndim - 1))
         mean = squares = None
-        for number in range(1, self.samples + 1):
+        numbers = range(1, self.samples + 1)
+        for number in tracked(numbers, self.samples, type(self).__name__, self.progress):
             noise = generator.standard_normal(x.shape) * spread
             moved = x + tensor(noise, dtype=x.dtype, device=x.device)
             attribution = self.method.attribute(moved, target)

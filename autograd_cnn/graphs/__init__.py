@@ -13,14 +13,13 @@ from .model import Edge, Graph, Module, Node, Parameter, Statistics
 from .receptive import ReceptiveField
 from .scalar import with_derivatives
 from .summary import Summary, SummaryRow
-from .target import draw_target
 from .transforms import collapse, fold_repeats
 from .view import View
 from .watch import Watch
 
 __all__ = [
     "Change", "Difference", "Edge", "Graph", "Module", "Node", "Parameter", "ReceptiveField",
-    "Statistics", "Summary", "SummaryRow", "View", "Watch", "collapse", "diff", "draw_target",
+    "Statistics", "Summary", "SummaryRow", "View", "Watch", "collapse", "diff",
     "fold_repeats", "from_json", "graph", "live_bytes", "peak_bytes", "with_derivatives",
     "with_gradients",
 ]  # fmt: skip

@@ -18,8 +18,8 @@ import numpy as np
 
 from .. import tree
 from ..errors import RuleError, TapeError
-from ..tape import changed, line_text, observe
 from ..tape import Node as TapeNode
+from ..tape import changed, line_text, observe
 from ..tensor import Tensor, tensor
 from . import describe
 from .memory import is_alias, kept_of

@@ -80,8 +80,8 @@ def row_height(row: tuple[Cell, ...]) -> float:
     """The height of a row, its padding included."""
     if any(cell.images for cell in row):
         return THUMBNAIL + 6.0
-    sizes = [span.size for cell in row for span in cell.spans] or [SMALL]
-    return max(sizes) * LEADING + 6.0
+    largest = max([span.size for cell in row for span in cell.spans], default=SMALL)
+    return largest * LEADING + 6.0
 
 
 def card_size(card: Card) -> tuple[float, float]:

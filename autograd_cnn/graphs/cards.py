@@ -36,6 +36,7 @@ class Painter:
         first = view.graph.first_nonfinite()
         self.first_bad = -1 if first is None else first.id
         self.warning = "!!" if self.ascii else "⚠"
+        self.headers: dict[tuple, tuple[Cell, ...]] = {}
 
     def text(self, text: str) -> str:
         """Text with our own signs replaced where the font is poor."""
@@ -48,18 +49,9 @@ class Painter:
     def card(self, node: Node, within: int | None = None) -> Card:
         """A node's card; `within` is the module whose caption is drawn around it already."""
         if node.family == "gradient":
-            return self.gradient_card(node, f"n{node.id}")
+            return self.gradient_card(node, f"n{node.id}", within)
         look = FAMILIES.get(node.family, FAMILIES["custom"])
-        spans = [self.span(f"{self.symbol(node.family)} ", look.ink, False, NORMAL),
-                 self.span(node.name, look.ink, True, NORMAL)]  # fmt: skip
-        belongs = self.belongs(node, within)
-        if belongs:
-            spans.append(self.span(f" · {belongs}", look.ink, False, SMALL))
-        attributes = node.attributes if "attrs" in self.show else ""
-        rows: list[tuple[Cell, ...]] = [
-            (Cell(tuple(spans), look.colour),
-             Cell((self.span(attributes, look.ink),), look.colour, True))]  # fmt: skip
-        rows += rows_of(self, node)
+        rows = [self._header(node, self.belongs(node, within)), *rows_of(self, node)]
         theme, border = self.theme, look.colour
         fill = theme.body or (look.tint if theme.tinted else "#FFFFFF")
         if node.order:
@@ -71,12 +63,30 @@ class Painter:
         return Card(f"n{node.id}", tuple(rows), ERROR if bad else border, fill, tooltip,
                     bool(node.mark), bad)  # fmt: skip
 
-    def gradient_card(self, node: Node, key: str = "") -> Card:
+    def _header(self, node: Node, belongs: str) -> tuple[Cell, ...]:
+        """Symbol, name, module and attributes; equal ones are made once."""
+        attributes = node.attributes if "attrs" in self.show else ""
+        key = (node.family, node.name, belongs, attributes)
+        if key not in self.headers:
+            look = FAMILIES.get(node.family, FAMILIES["custom"])
+            spans = [self.span(f"{self.symbol(node.family)} ", look.ink, False, NORMAL),
+                     self.span(node.name, look.ink, True, NORMAL)]  # fmt: skip
+            if belongs:
+                spans.append(self.span(f" · {belongs}", look.ink, False, SMALL))
+            right = Cell((self.span(attributes, look.ink),), look.colour, True)
+            self.headers[key] = Cell(tuple(spans), look.colour), right
+        return self.headers[key]
+
+    def gradient_card(self, node: Node, key: str = "", within: int | None = None) -> Card:
         """The backward half of a node: the norm that reaches it, a row for each parameter."""
         theme = self.theme
         of = node.name if not node.is_input or node.name != "input" else f"input {node.id}"
         title = of if node.family == "gradient" else f"∂L/∂{of}"
-        rows = [(Cell((self.span(title, theme.ink, True, NORMAL),)),
+        spans = [self.span(title, theme.ink, True, NORMAL)]
+        belongs = self.belongs(node, within)
+        if belongs:
+            spans.append(self.span(f" · {belongs}", theme.ink, False, SMALL))
+        rows = [(Cell(tuple(spans)),
                  gradient_cell(self, node.gradient)), *gradient_rows(self, node)]  # fmt: skip
         return Card(key or f"b{node.id}", tuple(rows), theme.gradient, theme.gradient_tint,
                     f"gradient of {of.removeprefix('∂L/∂')}")  # fmt: skip
@@ -170,6 +180,11 @@ class Painter:
     def span(self, text: str, colour: str, bold: bool = False, size: float = SMALL) -> Span:
         """A piece of text in the view's symbols."""
         return Span(self.text(text), colour, bold, size)
+
+
+def kept_text(node: Node) -> str:
+    """What stands on the rung between an operation and its gradient."""
+    return "kept: " + ", ".join(node.kept) if node.kept else ""
 
 
 def edge_text(edge: Edge, reader: Node) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 from ..kernels.specs import ConvSpec, PoolSpec, Spec
-from ..tape import Leaf
 from ..tape import Node as TapeNode
 
 LONGEST = 32
@@ -78,19 +77,19 @@ def operand_name(node: TapeNode, position: int) -> str:
     return f"{inputs[0]}[{position}]" if node.primitive.variadic else inputs[position]
 
 
-def parameter_positions(node: TapeNode, known: frozenset[int]) -> list[int]:
+def parameter_positions(node: TapeNode, known: Container[TapeNode]) -> tuple[int, ...]:
     """The operands that are rows of the card: weights, biases and running statistics.
 
-    `known` holds the ids of a model's own parameters: those are rows wherever they are used.
+    `known` holds the leaves of a model's own parameters: those are rows wherever they are used.
     """
-    found = []
+    found: list[int] = []
     for position, parent in enumerate(node.parents):
-        if isinstance(parent, Leaf):
+        if parent is not None and not parent.parents:
             usual = node.primitive.family in ("parameterised", "normalisation")
             name = operand_name(node, position) if usual else ""
-            if name in PARAMETERS or name in STATISTICS or id(parent.tensor()) in known:
+            if name in PARAMETERS or name in STATISTICS or parent in known:
                 found.append(position)
-    return found
+    return tuple(found)
 
 
 def multiplications(node: TapeNode) -> int | None:
@@ -193,7 +192,7 @@ def _one_index(item: Any) -> str:
 def _number_operands(node: TapeNode) -> list[str]:
     """Plain numbers among the operands, as far as the tape kept them."""
     found: list[str] = []
-    if type(node.kept) is not tuple or node.primitive.variadic:
+    if None not in node.parents or type(node.kept) is not tuple or node.primitive.variadic:
         return found
     for position, parent in enumerate(node.parents):
         name = node.primitive.inputs[position]

@@ -1,13 +1,15 @@
 """A drawing: rectangles, texts and lines at fixed places, in points, y downwards.
 
 Our own layouts end in one. It is written as SVG here, or placed by Graphviz for other formats.
+Items are not frozen: making a frozen one takes three times as long, and a drawing has many.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from .card import Span
+from .card import SMALL, Span
 from .html_labels import escape
 from .theme import FONT
 from .thumbnails import data_uri
@@ -15,7 +17,7 @@ from .thumbnails import data_uri
 Point = tuple[float, float]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rectangle:
     """A box from its upper left corner."""
 
@@ -29,7 +31,7 @@ class Rectangle:
     line_width: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Image:
     """A small PNG from its upper left corner, with a name for programs that read files."""
 
@@ -40,7 +42,7 @@ class Image:
     png: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Text:
     """One line of text; `x` is its start, middle or end, `y` the middle of its height."""
 
@@ -54,7 +56,7 @@ class Text:
         return max(span.size for span in self.spans)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Line:
     """A line through right-angled corners, rounded; `arrow` puts a head at its end."""
 
@@ -65,7 +67,7 @@ class Line:
     arrow: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Group:
     """What belongs to one node, with a tooltip."""
 
@@ -90,7 +92,7 @@ class Drawing:
         width, height = size.split()
         parts = [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}pt" height="{height}pt" '
-            f'viewBox="0 0 {size}" font-family="{FONT}" role="img">',
+            f'viewBox="0 0 {size}" font-family="{FONT}" font-size="{_n(SMALL)}" role="img">',
             f"<title>{escape(self.title)}</title>",
             f'<rect width="100%" height="100%" fill="{self.background}"/>',
         ]
@@ -142,6 +144,7 @@ def _straight(start: Point, end: Point) -> list[Point]:
     return [(start[0] + dx, start[1] + dy), (end[0] - dx, end[1] - dy), end]
 
 
+@lru_cache(maxsize=1 << 14)
 def _n(value: float) -> str:
     """A coordinate with one digit after the point at most."""
     return f"{value:.1f}".removesuffix(".0")
@@ -154,7 +157,10 @@ def _write(item: Rectangle | Text | Image | Line | Group, parts: list[str]) -> N
             _write(inner, parts)
         parts.append("</g>")
     elif isinstance(item, Rectangle):
-        line = f' stroke="{item.line}" stroke-width="{_n(item.line_width)}"' if item.line else ""
+        line = f' stroke="{item.line}"' if item.line else ""
+        line += (
+            f' stroke-width="{_n(item.line_width)}"' if item.line and item.line_width != 1 else ""
+        )
         radius = f' rx="{_n(item.radius)}"' if item.radius else ""
         parts.append(
             f'<rect x="{_n(item.x)}" y="{_n(item.y)}" width="{_n(item.width)}" '
@@ -168,28 +174,38 @@ def _write(item: Rectangle | Text | Image | Line | Group, parts: list[str]) -> N
         )
     elif isinstance(item, Text):
         anchor = f' text-anchor="{item.anchor}"' if item.anchor != "start" else ""
-        place = f'x="{_n(item.x)}" y="{_n(item.y + 0.36 * item.size)}"{anchor}'
-        spans = [_span(span, "tspan") for span in item.spans[1:]]
-        first = _span(item.spans[0], f"text {place}", "".join(spans))
-        parts.append(first)
+        place = f' x="{_n(item.x)}" y="{_n(item.y + 0.36 * item.size)}"{anchor}'
+        first, *others = item.spans
+        inner = "".join([f"<tspan{_other_look(s, first)}>{escape(s.text)}</tspan>" for s in others])
+        space = ' xml:space="preserve"' if inner else ""
+        parts.append(f"<text{place}{_look(first)}{space}>{escape(first.text)}{inner}</text>")
     else:
         _write_line(item, parts)
 
 
-def _span(span: Span, tag: str, inner: str = "") -> str:
-    # a tspan inside a bold text would be bold too
-    bold = ' font-weight="bold"' if span.bold else ' font-weight="normal"' if tag == "tspan" else ""
-    space = ' xml:space="preserve"' if inner else ""
-    return (
-        f'<{tag} font-size="{_n(span.size)}"{bold} fill="{span.colour}"{space}>'
-        f"{escape(span.text)}{inner}</{tag.partition(' ')[0]}>"
-    )
+def _look(span: Span) -> str:
+    """The attributes of a text, the document's own size left out."""
+    size = f' font-size="{_n(span.size)}"' if span.size != SMALL else ""
+    weight = ' font-weight="bold"' if span.bold else ""
+    return f'{size}{weight} fill="{span.colour}"'
+
+
+def _other_look(span: Span, first: Span) -> str:
+    """The attributes in which a piece differs from the text that it stands in."""
+    size = f' font-size="{_n(span.size)}"' if span.size != first.size else ""
+    weight = "" if span.bold == first.bold else ' font-weight="bold"' if span.bold else (
+        ' font-weight="normal"')  # fmt: skip
+    return size + weight + (f' fill="{span.colour}"' if span.colour != first.colour else "")
 
 
 def _write_line(line: Line, parts: list[str]) -> None:
-    path = corners(shortened(line))
-    text = f"M{_n(path[0][0])},{_n(path[0][1])}C" + " ".join(
-        f"{_n(x)},{_n(y)}" for x, y in path[1:]
+    points = shortened(line)
+    if len(points) == 2:
+        path, curve = list(points), "L"
+    else:
+        path, curve = corners(points), "C"
+    text = f"M{_n(path[0][0])},{_n(path[0][1])}{curve}" + " ".join(
+        [f"{_n(x)},{_n(y)}" for x, y in path[1:]]
     )
     dash = f' stroke-dasharray="{DASHES[line.dash]}"' if DASHES[line.dash] else ""
     parts.append(

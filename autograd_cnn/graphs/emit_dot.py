@@ -7,11 +7,12 @@ labels.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from ..errors import shape_text
-from .card import SMALL, Span
-from .cards import Painter
+from .card import SMALL, Span, width_of
+from .cards import Painter, kept_text
 from .html_labels import card_html, lines_html, spans_html
 from .model import Edge, Node
 from .theme import CIVIDIS, FONT, line_width
@@ -50,13 +51,18 @@ class _Emitter:
         self.edges = merge_parallel(self.graph.edges)
         self.order = {node.id: i for i, node in enumerate(self.graph.nodes)}
         self.by_id = {node.id: node for node in self.graph.nodes}
+        self.readers = Counter(edge.source for edge in self.edges)
+        self.sources = Counter(edge.target for edge in self.edges)
         self.boxes = self._find_boxes()
 
     def settings(self) -> list[str]:
-        theme = self.theme
+        theme, apart = self.theme, 0.3
+        if self.view.backward == "ladder":  # room for what stands on the rungs
+            texts = [kept_text(node) for node in self.graph.nodes]
+            apart = round(max(width_of(text, SMALL) for text in texts) / 120 + 0.3, 2)
         return [
             f'  graph [rankdir={self.view.direction}, bgcolor="{theme.background}", '
-            f'fontname="{FONT}", nodesep=0.3, ranksep=0.3, pad=0.15, newrank=true];',
+            f'fontname="{FONT}", nodesep={apart:g}, ranksep=0.3, pad=0.15, newrank=true];',
             f'  node [shape=plain, fontname="{FONT}", fontsize=10, fontcolor="{theme.ink}"];',
             f'  edge [fontname="{FONT}", fontsize=8, fontcolor="{theme.muted}", '
             f'color="{theme.line}", arrowsize=0.6];',
@@ -95,14 +101,15 @@ class _Emitter:
         for edge in self.edges:
             lines.append(self._edge(edge))
             if edge.differentiable and self.by_id[edge.source].requires_grad:
-                label = self._text(f"grad {shape_text(edge.shape)}", theme.gradient)
+                label = self._text(f" grad {shape_text(edge.shape)}", theme.gradient)
                 lines.append(
-                    f"  b{edge.source} -> b{edge.target} [dir=back, style=dashed, weight=20, "
-                    f'color="{theme.gradient}", penwidth={line_width(edge.nbytes)}, label={label}];'
+                    f"  b{edge.source} -> b{edge.target} [dir=back, style=dashed, "
+                    f'color="{theme.gradient}", penwidth={line_width(edge.nbytes)}'
+                    f"{self._weight(edge)}, label={label}];"
                 )
         for node in both:
             if node.kept:
-                label = self._text("kept: " + ", ".join(node.kept), theme.muted)
+                label = self._text(kept_text(node), theme.muted)
                 lines.append(
                     f"  n{node.id} -> b{node.id} [style=dotted, arrowhead=none, "
                     f'constraint=false, color="{theme.kept}", label={label}];'
@@ -128,8 +135,14 @@ class _Emitter:
                 f'<TD BGCOLOR="{colour}" WIDTH="20">{sign}</TD><TD ALIGN="LEFT">{words}</TD>'
             )
         across = 3 if self.view.direction == "TB" else len(entries)
-        rows = ["".join(entries[i : i + across]) for i in range(0, len(entries), across)]
-        wide = f'<TD ALIGN="LEFT" COLSPAN="{2 * min(across, len(entries))}">'
+        wide = '<TD ALIGN="LEFT">'
+        # columns share what is too wide: empty ones keep a lone symbol narrow
+        entries += ['<TD COLSPAN="20"></TD>'] * (len(entries) < 3)
+        inner = "".join(
+            f"<TR>{''.join(entries[i : i + across])}</TR>" for i in range(0, len(entries), across)
+        )
+        rows = [f'{wide}<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="2" CELLPADDING="2">'
+                f"{inner}</TABLE></TD>"]  # fmt: skip
         notes = painter.notes(self.view)
         if painter.range_text():
             rows.append(wide + spans_html([Span("██", colour) for colour in CIVIDIS]) + "</TD>")
@@ -179,31 +192,35 @@ class _Emitter:
         """Each caption beside the first card of its module, inner ones nearer."""
         beside: dict[int, list[int]] = {}
         for box, node in self.boxes.items():
-            beside.setdefault(node.id, []).insert(0, box)
+            beside.setdefault(node.id, []).append(box)
         lines = []
         for id, modules in beside.items():
-            chain = [f"n{id}", *(f"m{module}" for module in modules)]
+            chain = [*(f"m{module}" for module in modules), f"n{id}"]
             lines.append(f"  {{ rank=same; {'; '.join(chain)}; }}")
             lines.append(f"  {' -> '.join(chain)} [style=invis];")
         return lines
 
     def _edge(self, edge: Edge) -> str:
-        """Edges to the next node weigh more: the main path is straight, skips bend around it."""
         ends = self.by_id[edge.source], self.by_id[edge.target]
         text = self.painter.edge_text(edge, *ends)
         label = f"label={self._text(' ' + text, self.theme.muted)}, " if text else ""
         colour, dash = self.painter.edge_look(edge, *ends)
         look = "" if colour == self.theme.line else f', color="{colour}"'
         look += "" if dash == "solid" else f", style={dash}"
-        weight = ", weight=20" if self.order[edge.target] == self.order[edge.source] + 1 else ""
         line = (f"  n{edge.source} -> n{edge.target} [{label}"
-                f"penwidth={line_width(edge.nbytes)}{weight}{look}];")  # fmt: skip
+                f"penwidth={line_width(edge.nbytes)}{self._weight(edge)}{look}];")  # fmt: skip
         if self.view.backward == "overlay" and self._returns(edge):
             line += (
                 f"\n  n{edge.source} -> n{edge.target} [dir=back, style=dashed, constraint=false, "
                 f'color="{self.theme.gradient}", penwidth={line_width(edge.nbytes) / 2 + 0.3:.2f}];'
             )
         return line
+
+    def _weight(self, edge: Edge) -> str:
+        """Edges along the main path weigh more: it is straight, and skips bend around it."""
+        follows = self.order[edge.target] == self.order[edge.source] + 1
+        fans = max(self.readers[edge.source], self.sources[edge.target])
+        return ", weight=20" if follows and fans <= 3 else ""
 
     def _returns(self, edge: Edge) -> bool:
         """Whether a gradient was measured that comes back along an edge."""

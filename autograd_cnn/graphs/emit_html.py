@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RuleError, TapeError, shape_text
-from . import layout_rows
+from . import layout_lanes
 from .cards import Painter, width_of
 from .drawing import Drawing, Group, Rectangle
 from .html_labels import escape
@@ -25,7 +25,7 @@ from .measure import is_measured, with_gradients
 from .metrics import metric_of
 from .model import Graph, Node
 from .theme import CIVIDIS, FAMILIES, THEMES
-from .transforms import collapse, merge_parallel
+from .transforms import collapse, grouped, merge_parallel
 from .viewer_text import METRICS, Words
 
 if TYPE_CHECKING:
@@ -38,7 +38,10 @@ POLICY = (
 )
 HINT = "Press ▶ (or p) to watch the forward pass"
 _HERE = Path(__file__)
-_COLOURS = {"grad_norm": "gradient", "flops": "flop", "bytes": "nbytes", "time": "seconds"}
+_COLOURS = {
+    "grad_norm": "gradient", "flops": "flop", "bytes": "nbytes", "time": "seconds",
+    "backward_time": "backward_seconds",
+}  # fmt: skip
 # the colours that every theme has, as variables of the page's style sheet
 _VARIABLES = {
     name: f"var(--{name.replace('_', '-')})"
@@ -52,9 +55,9 @@ def page(view: View) -> str:
     """The HTML document of a view.
 
     It shows every operation (above 2,000 of them what the view shows), with the modules collapsed
-    that are collapsed in the view, and the backward pass beside the forward one wherever gradients
-    are known or can still be measured. Its script has no network, and its content security policy
-    allows no other.
+    that are collapsed in the view (a folded run in a module of its own), and the backward pass
+    beside the forward one wherever gradients are known or can still be measured. Its script has no
+    network, and its content security policy allows no other.
     """
     graph = _graph_to_show(view)
     drawing = _drawing(view, graph)
@@ -101,12 +104,14 @@ def _graph_to_show(view: View) -> Graph:
             graph = with_gradients(graph)
         except (TapeError, RuleError):
             pass
-    return graph if len(graph.nodes) <= LARGEST else view.shown
+    if len(graph.nodes) > LARGEST:
+        return view.shown
+    return grouped(graph, view.shown) if view.backward != "only" else graph
 
 
 def _drawing(view: View, graph: Graph) -> Drawing:
     """The static picture of all operations, then the hidden cards of the collapsed modules."""
-    drawing = layout_rows.draw(_plain_view(view, graph, None))
+    drawing = layout_lanes.draw(_plain_view(view, graph, None))
     drawing.items = [_tinted(item) for item in drawing.items]
     for depth in range(1, _deepest(graph) + 1):
         plain = _plain_view(view, graph, depth)
@@ -114,7 +119,7 @@ def _drawing(view: View, graph: Graph) -> Drawing:
         keys |= {key.replace("n", "b"): name.replace("m", "q") for key, name in keys.items()}
         drawing.items += [
             replace(_tinted(item), key=keys[item.key])
-            for item in layout_rows.draw(plain).items
+            for item in layout_lanes.draw(plain).items
             if isinstance(item, Group) and item.key in keys
         ]
     return drawing

@@ -91,6 +91,7 @@ def _facts(graph: Graph, node: Node) -> dict[str, Any]:
         "multiplications": node.multiplications,
         "gradient": node.gradient,
         "seconds": node.seconds,
+        "backward_seconds": node.backward_seconds,
         "nonfinite": statistics.nonfinite if statistics else None,
         "receptive_field": str(node.receptive_field) if node.receptive_field else None,
     }

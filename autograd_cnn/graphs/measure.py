@@ -13,6 +13,7 @@ from ..errors import TapeError
 from ..kernels import provider_for
 from ..tape import observe
 from .model import Graph
+from .watch import Watch
 
 
 class _Norms:
@@ -25,12 +26,12 @@ class _Norms:
         self.outputs[node] = _norm(g)
 
 
-def with_gradients(graph: Graph) -> Graph:
+def with_gradients(graph: Graph, watch: Watch | None = None) -> Graph:
     """The graph with ‖∂L/∂output‖₂ of each node and ‖∂L/∂p‖₂ of each parameter.
 
     L is the output, or the sum of all entries of the outputs. The backward pass is run once under
     the rules in force; the tape stays as it is and no `.grad` changes. A parameter used several
-    times shows its whole gradient everywhere.
+    times shows its whole gradient everywhere. With a `watch` it is run once more, and timed.
 
     Raises TapeError when the tape is gone or was already gone back through.
     """
@@ -39,6 +40,9 @@ def with_gradients(graph: Graph) -> Graph:
     roots = [(output._node, _ones(output)) for output in outputs]
     with observe(norms):
         leaves = run_backward(roots, None)
+    if watch is not None:
+        with watch:
+            run_backward(roots, None)
     found = norms.outputs | {leaf: _norm(g) for leaf, g in leaves.items()}
     measured = []
     for node in graph.nodes:
@@ -46,7 +50,11 @@ def with_gradients(graph: Graph) -> Graph:
         parameters = tuple(
             replace(p, gradient=found.get(recorded.parents[p.position])) for p in node.parameters
         )
-        measured.append(replace(node, gradient=found.get(recorded), parameters=parameters))
+        seconds = node.backward_seconds
+        if watch is not None:
+            seconds = watch.backward_seconds.get(recorded)
+        measured.append(replace(node, gradient=found.get(recorded), parameters=parameters,
+                                backward_seconds=seconds))  # fmt: skip
     return replace(graph, nodes=tuple(measured))
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..tape import Leaf
 from ..tape import Node as TapeNode
 from .model import Graph
+from .snapshot import Held
 
-_VIEWS = ("reshape", "identity", "transpose", "broadcast_to", "flip")
+_VIEWS = frozenset(("reshape", "identity", "transpose", "broadcast_to", "flip", "getitem"))
 
 
 def live_bytes(graph: Graph, taped: bool = False) -> tuple[int, ...]:
@@ -52,57 +52,52 @@ def peak_bytes(graph: Graph, taped: bool = False) -> int:
 
 
 def kept_of(
-    tape: Iterable[TapeNode],
-) -> tuple[dict[TapeNode, tuple[int, int]], dict[TapeNode, None]]:
+    tape: Iterable[TapeNode], lives: set[int]
+) -> tuple[dict[TapeNode, tuple[int, int]], set[TapeNode]]:
     """(bytes kept, those of them that are no operation's output) by node; whose output is kept.
 
-    An array is told by the memory it stands in, and counts where it is kept first: a reshaped
-    array once, inputs and parameters not at all.
+    The tape is a `Snapshot`'s. An array is told by the memory it stands in, and counts where it is
+    kept first: a reshaped array once, those in the memory that `lives` anyway not at all.
     """
     kept: dict[TapeNode, tuple[int, int]] = {}
-    held: dict[TapeNode, None] = {}
-    seen: set[int] = set()
-    nodes = list(tape)
-    for node in nodes:
-        if isinstance(node, Leaf):
-            owner: Any = node.tensor()
-            if owner is not None:
-                seen.add(id(_memory(owner._data)))
-    for node in nodes:
-        if isinstance(node, Leaf) or type(node.kept) is not tuple:
+    held: set[TapeNode] = set()
+    seen = set(lives)
+    for node in tape:
+        if not node.kept:
             continue
         total = extra = 0
-        outputs = {slot: list(_whose(node, slot, origin)) for slot, origin in node.plan.origins}
+        origins = dict(node.plan.origins)
         for slot, value in enumerate(node.kept):
-            for array in _arrays(value):
-                memory = _memory(array)
-                if id(memory) not in seen:
-                    seen.add(id(memory))
+            origin = origins.get(slot)
+            makers = () if origin is None else _whose(node, origin)
+            for array in (value,) if type(value) is Held else _arrays(value):
+                if array.memory not in seen:
+                    seen.add(array.memory)
                     total += array.nbytes
-                    extra += 0 if outputs.get(slot) else array.nbytes
-            held |= {_maker(whose): None for whose in outputs.get(slot, ())}
+                    extra += 0 if makers else array.nbytes
+            for maker in makers:
+                held.add(_maker(maker))
         kept[node] = total, extra
     return kept, held
 
 
 def is_alias(node: TapeNode) -> bool:
     """Whether an operation's output is its input's memory under another shape (NumPy's views)."""
-    if isinstance(node, Leaf) or node.parents[0] is None:
+    if not node.parents or node.name not in _VIEWS or node.parents[0] is None:
         return False
-    if node.primitive.name == "getitem":
+    if node.name == "getitem":
         index = node.attributes["index"]
         parts = index if isinstance(index, tuple) else (index,)
         return all(isinstance(part, (slice, int, type(None), type(...))) for part in parts)
-    return node.primitive.name in _VIEWS
+    return True
 
 
-def _whose(node: TapeNode, slot: int, origin: int) -> Iterator[TapeNode]:
+def _whose(node: TapeNode, origin: int) -> list[TapeNode]:
+    """The nodes whose outputs a slot holds."""
     if origin < 0:
-        yield node
-    elif node.primitive.variadic:
-        yield from (parent for parent in node.parents if parent is not None)
-    elif origin < len(node.parents) and node.parents[origin] is not None:
-        yield node.parents[origin]  # type: ignore[misc]
+        return [node]
+    found = node.parents if node.primitive.variadic else node.parents[origin : origin + 1]
+    return [parent for parent in found if parent is not None]
 
 
 def _maker(node: TapeNode) -> TapeNode:
@@ -112,18 +107,12 @@ def _maker(node: TapeNode) -> TapeNode:
     return node
 
 
-def _arrays(value: Any) -> Iterator[Any]:
-    if isinstance(value, tuple):
+def _arrays(value: Any) -> Iterator[Held]:
+    if type(value) is tuple:
         for item in value:
             yield from _arrays(item)
-    elif hasattr(value, "nbytes"):
+    elif type(value) is Held:
         yield value
-
-
-def _memory(array: Any) -> Any:
-    while getattr(array, "base", None) is not None and hasattr(array.base, "nbytes"):
-        array = array.base
-    return array
 
 
 def _owners(graph: Graph) -> dict[int, int]:

@@ -33,6 +33,8 @@ METRICS = {
                     else 2.0 * node.multiplications, count_text),
     "bytes": Metric("out", "bytes of output", lambda node: float(node.nbytes), bytes_text),
     "time": Metric("time", "time", lambda node: node.seconds, time_text),
+    "backward_time": Metric("∂ time", "time of the backward pass",
+                            lambda node: node.backward_seconds, time_text),
 }  # fmt: skip
 
 

@@ -57,9 +57,9 @@ class Node:
     `kept` names what the tape holds for the backward pass, `kept_bytes` what of it no earlier
     operation held already (parameters and inputs are not counted: they live anyway), `kept_extra`
     the part of it that is no operation's output, `output_kept` whether the output is held by
-    anyone, `alias` whether the output is its input's memory under
-    another shape. `gradient` is ‖∂L/∂output‖₂, once measured. `order` is 0 in a forward pass, 1 in
-    a recorded backward pass, 2 in the backward pass of that. `seconds`, `statistics`, `maps` (PNG
+    anyone, `alias` whether the output is its input's memory under another shape. `gradient` is
+    ‖∂L/∂output‖₂, once measured. `order` is 0 in a forward pass, 1 in a recorded backward pass, 2
+    in the backward pass of that. `seconds`, `backward_seconds`, `statistics`, `maps` (PNG
     thumbnails) and `value` (of a scalar) come from a `Watch`, `slope` (∂f/∂value) from
     `with_derivatives`, `mark` from `diff`. A collapsed module has the ids of the operations it
     stands for in `members`, and two modules that do the same have equal `fingerprint`s.
@@ -89,6 +89,7 @@ class Node:
     order: int = 0
     receptive_field: ReceptiveField | None = None
     seconds: float | None = None
+    backward_seconds: float | None = None
     statistics: Statistics | None = None
     maps: tuple[bytes, ...] = ()
     value: float | None = None
@@ -141,13 +142,30 @@ class Graph:
     while the output still exists. `note` says what was left out. In Jupyter it shows itself.
     """
 
+    # what `ag.graph` makes is described when a field is first read: taking the snapshot is quicker
+    @classmethod
+    def described_by(cls, describe: Callable[[], Graph]) -> Graph:
+        """The graph that a function returns, called when a field is first read."""
+        graph = object.__new__(cls)
+        graph.__dict__["_describe"] = describe
+        return graph
+
+    def __getattr__(self, name: str) -> Any:
+        describe = self.__dict__.get("_describe")
+        if describe is None or name not in self.__dataclass_fields__:
+            raise AttributeError(f"a graph has no {name}")
+        self.__dict__.update(vars(describe()))
+        self.__dict__.pop("_describe", None)
+        return getattr(self, name)
+
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     modules: tuple[Module, ...]
     outputs: tuple[int, ...]
     name: str = "graph"
     note: str = ""
-    _tape: Any = field(default=None, repr=False, compare=False)
+    # a factory leaves no attribute on the class, so that this is described too
+    _tape: Any = field(default_factory=lambda: None, repr=False, compare=False)
 
     def __repr__(self) -> str:
         return (

@@ -65,7 +65,7 @@ def render(
     except subprocess.TimeoutExpired as error:
         raise RenderError(
             f"Graphviz needed more than {timeout:g} s for {len(source)} characters of DOT; "
-            'collapse modules (level="module" or depth=1) or use layout="rows"'
+            'collapse modules (level="module" or depth=1) or use layout="lanes"'
         ) from error
     messages = done.stderr.decode(errors="replace").splitlines()
     complaints = [m for m in messages if "error" in m.lower() and "fontconfig" not in m.lower()]
@@ -146,12 +146,13 @@ def _text(i: int, text: Text, height: float) -> str:
     width = 4.0 + sum(width_of(span.text, span.size, span.bold) for span in text.spans)
     side = {"start": "LEFT", "middle": "CENTER", "end": "RIGHT"}[text.anchor]
     x = text.x + {"start": width / 2, "middle": 0.0, "end": -width / 2}[text.anchor]
+    y = height - text.y - 0.08 * text.size  # Graphviz leaves more room below a line than above
     label = (
         '<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>'
         f'<TD ALIGN="{side}" WIDTH="{width:.0f}">{spans_html(text.spans)}</TD></TR></TABLE>>'
     )
     return (
-        f'  t{i} [shape=none, pos="{x:.2f},{height - text.y:.2f}", width={width / 72:.4f}, '
+        f'  t{i} [shape=none, pos="{x:.2f},{y:.2f}", width={width / 72:.4f}, '
         f"height=0.15, label={label}];"
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..tape import Leaf, Node, Scope
+from ..tape import Node, Scope
 from .model import Module
 
 PASSES = ("", "first derivatives", "second derivatives", "third derivatives")
@@ -67,7 +67,7 @@ class Modules:
     def _orders(self, tape: list[Node]) -> dict[Node, int]:
         orders: dict[Node, int] = {}
         for node in tape:
-            order = 0 if isinstance(node, Leaf) else self._depth(node.scope)
+            order = 0 if not node.parents else self._depth(node.scope)
             if order == 0 and node.name == "add":
                 order = _of_sum(node, orders)
             if order:
@@ -107,6 +107,8 @@ def _seeds(tape: list[Node], orders: dict[Node, int]) -> dict[Node, int]:
         return found
     for node in tape:
         for parent in node.parents:
-            if isinstance(parent, Leaf) and parent.label == "input" and not parent.requires_grad:
+            if parent is None or parent.parents or parent.name != "input":
+                continue
+            if not parent.requires_grad:
                 found[parent] = min(found.get(parent, 99), orders.get(node, 0))
     return {leaf: order for leaf, order in found.items() if order}

@@ -6,6 +6,7 @@ Symbol and text always repeat what a colour says.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import log2
 
 FONT = "Helvetica,Arial,DejaVu Sans,sans-serif"
@@ -111,6 +112,7 @@ def time_text(seconds: float) -> str:
     return ""
 
 
+@lru_cache(maxsize=4096)
 def line_width(nbytes: int) -> float:
     """The width of an edge in points: 0.6 up to 256 bytes, then 0.28 for each doubling."""
     return round(0.6 + 0.28 * max(0.0, log2(max(nbytes, 1) / 256)), 2)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from .model import Edge, Graph, Node, Parameter
+from .model import Edge, Graph, Module, Node, Parameter
 
 
 def collapse(graph: Graph, depth: int = 1) -> Graph:
@@ -60,6 +60,39 @@ def fold_repeats(graph: Graph) -> Graph:
             whole = _fold(run)
             joined |= {node.id: whole for node in run}
     return _contract(graph, joined)
+
+
+def grouped(graph: Graph, folded: Graph) -> Graph:
+    """The graph with each run of modules that a folded one shows as one card in a module around it.
+
+    Collapsing that module gives the card, expanding it the members of the run.
+    """
+    module_of = {node.id: node.module for node in graph.nodes}
+    records = list(graph.modules)
+    for card in folded.nodes:
+        if not card.members or card.module is None:
+            continue
+        depth = len(graph.enclosing(card.module))
+        run = list(dict.fromkeys(graph.enclosing(module_of[id])[depth - 1] for id in card.members))
+        if len(run) > 1:
+            first, last, around = graph.modules[run[0]], graph.modules[run[-1]], len(records)
+            name = first.name if first.name == last.name else f"{first.name} … {last.name}"
+            path = (*first.path[:-1], name)
+            records.append(Module(around, name, card.attributes, first.parent, path))
+            for module in run:
+                records[module] = replace(records[module], parent=around)
+    if len(records) == len(graph.modules):
+        return graph
+    longer = tuple(replace(record, path=_path(records, record)) for record in records)
+    return replace(graph, modules=longer)
+
+
+def _path(records: list[Module], record: Module) -> tuple[str, ...]:
+    names = [record.name]
+    while record.parent is not None:
+        record = records[record.parent]
+        names.append(record.name)
+    return tuple(names[::-1])
 
 
 def merge_parallel(edges: Iterable[Edge]) -> list[Edge]:
@@ -129,12 +162,14 @@ def _sums(nodes: list[Node]) -> dict[str, Any]:
     """What adds up when nodes become one."""
     costs = [node.multiplications for node in nodes if node.multiplications is not None]
     times = [node.seconds for node in nodes if node.seconds is not None]
+    back = [node.backward_seconds for node in nodes if node.backward_seconds is not None]
     return {
         "nbytes": sum(node.nbytes for node in nodes),
         "kept_bytes": sum(node.kept_bytes for node in nodes),
         "kept_extra": sum(node.kept_extra for node in nodes),
         "multiplications": sum(costs) if costs else None,
         "seconds": sum(times) if times else None,
+        "backward_seconds": sum(back) if back else None,
     }
 
 

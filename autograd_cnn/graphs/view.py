@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ..atomic import write_atomically
 from ..errors import MissingDependencyError, require
-from . import emit_dot, emit_json, emit_network, emit_scalar, layout_rows
+from . import emit_dot, emit_json, emit_network, emit_scalar, layout_lanes
 from .measure import is_measured, with_gradients
 from .metrics import METRICS
 from .mirror import mirrored
@@ -23,12 +23,13 @@ FORMATS = ("svg", "png", "pdf", "gv", "dot", "json", "graphml", "gexf", "mmd", "
 SHOWN = (
     "shape", "params", "attrs", "dtype", "stats", "maps", "receptive_field", "kept", "source",
 )  # fmt: skip
+ALSO = {"saved": "kept"}
 VISIBLE = 150
-_CHOICES = {
+CHOICES = {
     "level": ("op", "module", "scalar"),
     "backward": (None, "ladder", "overlay", "only"),
     "direction": (None, "TB", "LR"),
-    "layout": ("auto", "dot", "rows"),
+    "layout": ("auto", "dot", "lanes"),
     "theme": ("light", "dark", "print"),
     "symbols": ("unicode", "ascii"),
 }
@@ -43,14 +44,15 @@ class View:
 
     `backward="ladder"` sets the backward pass beside the forward one, `"overlay"` draws its edges
     over it, `"only"` draws nothing else; all measure gradient norms. `color` adds to each card a
-    coloured row: grad_norm, flops, bytes (of output), time (a `Watch` is needed), or a function
-    from a `Node` to a number, or None for no row.
+    coloured row: grad_norm, flops, bytes (of output), time or backward_time (a `Watch` is needed),
+    or a function from a `Node` to a number, or None for no row.
 
     `show` chooses among shape, params, attrs, dtype, stats and maps (a `Watch` is needed),
-    receptive_field, kept and source. `layout` is Graphviz's `"dot"`, our `"rows"` (one operation a
-    row, which the ladder always uses), or `"auto"`: dot while the graph is small enough for it.
-    Above 150 nodes `"auto"` collapses modules, and a note in the legend says so. `direction` is TB
-    or, for scalars, LR unless given. `symbols="ascii"` is for poor fonts.
+    receptive_field, kept (or saved) and source. `layout` is Graphviz's `"dot"`, our `"lanes"` (one
+    operation a row, downwards, skips on rails beside them; the ladder always uses it), or `"auto"`:
+    dot while the graph is small enough for it. Above 150 nodes `"auto"` collapses modules, and a
+    note in the legend says so. `direction` is TB or, for scalars, LR unless given.
+    `symbols="ascii"` is for poor fonts.
 
     Raises ValueError for an option that is not there or that needs a `Watch`, TapeError when
     gradients are asked for and the tape is gone.
@@ -72,7 +74,11 @@ class View:
         symbols: str = "unicode",
     ) -> None:
         self.level, self.depth, self.fold = level, depth, fold
-        self.backward, self.color, self.show = backward, color, tuple(show)
+        self.backward, self.color, self.show = (
+            backward,
+            color,
+            tuple(ALSO.get(word, word) for word in show),
+        )
         self.direction, self.layout, self.theme, self.symbols = direction, layout, theme, symbols
         self._check(graph)
         self.direction = direction or ("LR" if level == "scalar" else "TB")
@@ -88,19 +94,10 @@ class View:
         self.title = f"Computation graph of {len(graph.nodes)} operations"
 
     def _check(self, graph: Graph) -> None:
-        for name, allowed in _CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name}={getattr(self, name)!r} is none of {allowed}")
-        if not (self.color is None or callable(self.color) or self.color in METRICS):
-            raise ValueError(f"color={self.color!r} is none of {tuple(METRICS)} and no function")
-        unknown = [name for name in self.show if name not in SHOWN]
-        if unknown:
-            raise ValueError(f"show={unknown} is not among {SHOWN}")
-        if self.level == "scalar" and (self.backward or self.depth is not None):
-            raise ValueError('level="scalar" shows every operation with its gradient: leave out '
-                             "backward and depth")  # fmt: skip
+        check_options(vars(self))
         for wanted, there, how in (
             (self.color == "time", "seconds", "watch=True"),
+            (self.color == "backward_time", "backward_seconds", "watch=True"),
             ("stats" in self.show, "statistics", "watch=True"),
             ("maps" in self.show, "maps", "watch=ag.graphs.Watch(maps=6)"),
         ):
@@ -128,12 +125,11 @@ class View:
         """The picture, or the data of what it shows, as bytes.
 
         Pictures are svg, png, pdf, gv or dot, html and mmd (Mermaid), data json, graphml and gexf.
-        SVG of a ladder or of rows and html need nothing installed, png, pdf and other SVG need
+        SVG of a ladder or of lanes and html need nothing installed, png, pdf and other SVG need
         Graphviz, graphml and gexf networkx. Raises ValueError for another format and for Mermaid
         above 200 edges, MissingDependencyError, or RenderError.
         """
-        if format not in FORMATS:
-            raise ValueError(f"format {format!r} is none of {', '.join(FORMATS)}")
+        check_format(format)
         if format == "json":
             return emit_json.text(self.shown).encode()
         if format in ("gv", "dot"):
@@ -191,7 +187,7 @@ class View:
 
     def _picture(self, format: str, timeout: float) -> bytes:
         layout = self._layout()
-        if layout != "rows":
+        if layout != "lanes":
             images = emit_dot.images_of(self)
             source = self._dot(bool(images))
             source = limited(source) if layout == "limited" else source
@@ -204,7 +200,7 @@ class View:
                 # our own layout needs no Graphviz for SVG, and never hangs
                 if self.layout == "dot" or (format != "svg" and not available()):
                     raise
-        drawing = layout_rows.draw(self)
+        drawing = layout_lanes.draw(self)
         return drawing.svg().encode() if format == "svg" else place(drawing, format, timeout)
 
     def _dot(self, images: bool = False) -> str:
@@ -218,14 +214,44 @@ class View:
 
     def _layout(self) -> str:
         """Graphviz's time grows with the total span of the edges, not with their number."""
-        if self.backward == "ladder" or self.layout == "rows":
-            return "rows"
+        if self.backward == "ladder" or self.layout == "lanes":
+            return "lanes"
         if self.layout == "dot":
             return "dot"
+        if self.backward == "overlay":  # dot would draw the gradients through the labels
+            return "lanes"
         if len(self.shown.nodes) > 600:
-            return "rows"
+            return "lanes"
         span = _total_span(self.shown)
-        return "dot" if span <= 5_000 else "limited" if span <= 15_000 else "rows"
+        return "dot" if span <= 5_000 else "limited" if span <= 15_000 else "lanes"
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Raise ValueError for what no view understands, whatever the graph; all may be left out."""
+    for name, allowed in CHOICES.items():
+        if options.get(name, allowed[0]) not in allowed:
+            raise ValueError(f"{name}={options[name]!r} is none of {allowed}")
+    color, show = options.get("color"), options.get("show", ())
+    if not (color is None or callable(color) or color in METRICS):
+        raise ValueError(f"color={color!r} is none of {tuple(METRICS)} and no function")
+    unknown = [name for name in show if name not in (*SHOWN, *ALSO)]
+    if unknown:
+        raise ValueError(f"show={unknown} is not among {SHOWN}")
+    if options.get("level") == "scalar" and (
+        options.get("backward") or options.get("depth") is not None
+    ):
+        raise ValueError(
+            'level="scalar" shows every operation with its gradient: leave out backward and depth'
+        )
+    depth = options.get("depth")
+    if depth is not None and depth < 1:
+        raise ValueError(f"depth {depth} is below 1, the outermost modules")
+
+
+def check_format(format: str) -> None:
+    """Raise ValueError for a format, or a suffix, that no picture can be written as."""
+    if format.lower() not in FORMATS:
+        raise ValueError(f"format {format!r} is none of {', '.join(FORMATS)}")
 
 
 def _total_span(graph: Graph) -> int:

@@ -13,7 +13,7 @@
     const [frame, head] = g.querySelectorAll("rect");
     const [x, y, w, h] = ["x", "y", "width", "height"].map((name) => +frame.getAttribute(name));
     const inks = [...g.querySelectorAll("text")].filter((text) => +text.getAttribute("y") < y + 19)
-      .flatMap((text) => [text, ...text.children]).map((text) => [text, text.getAttribute("fill")]);
+      .flatMap((text) => [text, ...text.children]).map((text) => [text, text.getAttribute("fill")]).filter(([, ink]) => ink);
     cards.set(g.id, { g, x, y, w, h, head, inks, fill: head && head.getAttribute("fill") });
     const back = "bq".includes(g.id[0]), item = data.items[g.id.replace("b", "n").replace("q", "m")];
     const known = { class: "card", role: "button", tabindex: -1, "data-key": g.id, "aria-label": (back ? "gradient of " : "") + item.label };

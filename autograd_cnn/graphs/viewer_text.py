@@ -11,12 +11,14 @@ from ..errors import shape_text
 from . import formulas
 from .html_labels import escape
 from .model import Graph, Node, Parameter, count_parameters
+from .receptive import ReceptiveField
 from .theme import count_text
 
 _SHOWN = {
     "id", "name", "family", "shape", "dtype", "nbytes", "attributes", "parameters", "kept",
     "module", "requires_grad", "multiplications", "source", "gradient", "members", "summary",
-    "fingerprint", "maps", "kept_bytes", "seconds", "order", "alias", "output_kept", "mark",
+    "fingerprint", "maps", "kept_bytes", "seconds", "backward_seconds", "order", "alias",
+    "output_kept", "mark",
 }  # fmt: skip
 
 
@@ -48,6 +50,7 @@ METRICS: tuple[tuple[str, str, Any], ...] = (
     ("nbytes", "output bytes", _total("nbytes")),
     ("kept_bytes", "kept bytes", _total("kept_bytes")),
     ("seconds", "seconds", _total("seconds")),
+    ("backward_seconds", "seconds of the backward pass", _total("backward_seconds")),
 )
 
 
@@ -241,6 +244,9 @@ def _other_fields(node: Node) -> list[tuple[str, str]]:
         if field.name in _SHOWN or value is None or value == field.default:
             continue
         name = field.name.replace("_", " ")
+        if isinstance(value, ReceptiveField):
+            rows.append((name, str(value)))
+            continue
         if is_dataclass(value):
             rows += [
                 (f"{name}: {inner.name}", _number(getattr(value, inner.name)))

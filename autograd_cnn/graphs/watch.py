@@ -34,8 +34,9 @@ class Watch:
     """Watches every recorded operation inside a `with` block; give it to `graph`.
 
     An operation's seconds run from the end of the operation before it to its own end, so Python
-    between the two is counted, and the watching itself is not. `maps` is how many channels of the
-    first image of a batch are kept as small grey pictures, from each output N×C×H×W.
+    between the two is counted, and the watching itself is not. The same holds for the rules of a
+    backward pass inside the block (`loss.backward(retain_graph=True)`). `maps` is how many channels
+    of the first image of a batch are kept as small grey pictures, from each output N×C×H×W.
 
     >>> import numpy as np, autograd_cnn as ag
     >>> x = ag.tensor([1.0, 0.0], requires_grad=True, name="x")
@@ -51,6 +52,7 @@ class Watch:
             raise ValueError(f"maps={maps}: a number of channels, at least 0")
         self.maps = maps
         self.nodes: WeakKeyDictionary[Any, Seen] = WeakKeyDictionary()
+        self.backward_seconds: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
         self.managers: list[Any] = []
         self.last = 0.0
 
@@ -74,6 +76,12 @@ class Watch:
         seconds = perf_counter() - self.last
         if node is not None:
             self.nodes[node] = self.look(ans, seconds)
+        self.last = perf_counter()
+
+    def backward(self, node: Any, g: Any, gradients: Any) -> None:
+        """Called by the engine after each rule."""
+        now = perf_counter()
+        self.backward_seconds[node] = now - self.last
         self.last = perf_counter()
 
     def look(self, array: Any, seconds: float | None = None) -> Seen:

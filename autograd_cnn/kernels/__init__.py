@@ -2,8 +2,9 @@
 
 Providers: `native` (generated machine code, the default on the CPU where llvmlite is installed),
 `numpy` (the default elsewhere), `generic` (the shared code on NumPy), `reference` (plain loops, the
-oracle of the tests) and `cupy` (CuPy arrays). Nothing imports CuPy until asked, nor llvmlite until
-the first convolution that is large enough.
+oracle of the tests), `cuda` (our CUDA kernels and cuDNN, the default on the GPU) and `cupy` (the
+shared code on CuPy arrays). Nothing imports CuPy until asked, nor llvmlite until the first
+convolution that is large enough.
 """
 
 from __future__ import annotations
@@ -20,24 +21,28 @@ import numpy as np
 from ..errors import DeviceError, require
 from .base import Kernels
 from .devices import device_of, is_cupy
+from .native.memory import release_memory
 from .native.threads import get_num_threads, set_num_threads
 
 __all__ = [
     "Kernels",
+    "cpu_provider",
     "explain",
     "get_num_threads",
     "provider",
     "provider_for",
+    "release_memory",
     "set_num_threads",
     "use",
 ]
 
-_cpu: ContextVar[Kernels | None] = ContextVar("cpu_kernels", default=None)
+
+ON_THE_GPU = ("cuda", "cupy")
 
 
 @cache
 def provider(name: str) -> Kernels:
-    """The provider called `name`: native, numpy, generic, reference or cupy."""
+    """The provider called `name`: native, numpy, generic, reference, cuda or cupy."""
     if name == "numpy":
         from .numpy import NumpyKernels
 
@@ -54,20 +59,25 @@ def provider(name: str) -> Kernels:
         from .reference import ReferenceKernels
 
         return ReferenceKernels(np)
-    if name == "cupy":
+    if name in ON_THE_GPU:
+        from .cuda import CudaKernels
         from .cupy import CupyKernels, cupy_module
 
-        return CupyKernels(cupy_module())
-    raise ValueError(f"no kernel provider {name!r}: use native, numpy, generic, reference or cupy")
+        return (CudaKernels if name == "cuda" else CupyKernels)(cupy_module())
+    names = "native, numpy, generic, reference, cuda or cupy"
+    raise ValueError(f"no kernel provider {name!r}: use {names}")
 
 
 _DEFAULT = provider("native" if find_spec("llvmlite") else "numpy")
+_cpu: ContextVar[Kernels] = ContextVar("cpu_kernels", default=_DEFAULT)
+_gpu: ContextVar[str] = ContextVar("gpu_kernels", default="cuda")
+cpu_provider = _cpu.get
 _ON_THE_CPU = {np.ndarray, np.float32, np.float64, int, float, bool, type(None)}
 
 
 @contextmanager
 def use(name: str) -> Iterator[Kernels]:
-    """Run the CPU operations inside the block with the provider `name`.
+    """Run operations inside the block with the provider `name`, on the CPU or the GPU as it is.
 
     >>> import autograd_cnn as ag
     >>> with ag.kernels.use("reference"):
@@ -75,11 +85,12 @@ def use(name: str) -> Iterator[Kernels]:
     3.0
     """
     chosen = provider(name)
-    token = _cpu.set(chosen)
+    place, value = (_gpu, name) if name in ON_THE_GPU else (_cpu, chosen)
+    token = place.set(value)
     try:
         yield chosen
     finally:
-        _cpu.reset(token)
+        place.reset(token)
 
 
 def provider_for(arrays: Iterable[Any]) -> Kernels:
@@ -87,8 +98,8 @@ def provider_for(arrays: Iterable[Any]) -> Kernels:
     for array in arrays:
         if type(array) not in _ON_THE_CPU and is_cupy(array):
             _require_one_device(arrays)
-            return provider("cupy")
-    return _cpu.get() or _DEFAULT
+            return provider(_gpu.get())
+    return _cpu.get()
 
 
 def _require_one_device(arrays: Iterable[Any]) -> None:

@@ -104,7 +104,9 @@ class ElementwiseKernels:
         return x * self.sign(x) if x.dtype.kind == "c" else self.xp.abs(x)
 
     def sigmoid(self, x: Array) -> Array:
-        return 0.5 * self.xp.tanh(0.5 * x) + 0.5
+        xp = self.xp
+        small = xp.exp(-self.abs(x))  # of a large negative x, 0.5·tanh + 0.5 would leave nothing
+        return xp.where(x.real < 0, small, x.dtype.type(1)) / (small + 1)
 
     def softplus(self, x: Array) -> Array:
         xp = self.xp
@@ -117,12 +119,12 @@ class ElementwiseKernels:
         return self.xp.maximum(x, x.dtype.type(0))
 
     def leaky_relu(self, x: Array, *, negative_slope: float) -> Array:
-        return self.xp.where(x.real > 0, x, negative_slope * x)
+        return self.xp.where(x.real > 0, x, _number(negative_slope, x) * x)
 
     def elu(self, x: Array, *, alpha: float) -> Array:
         xp = self.xp
         negative = xp.where(x.real > 0, x.dtype.type(0), x)
-        return xp.where(x.real > 0, x, alpha * xp.expm1(negative))
+        return xp.where(x.real > 0, x, _number(alpha, x) * xp.expm1(negative))
 
     def erf(self, x: Array) -> Array:
         xp = self.xp
@@ -144,6 +146,8 @@ class ElementwiseKernels:
         return sign * xp.where(size.real <= 0.46875, inner, 1.0 - complement).astype(x.dtype)
 
     def gelu(self, x: Array) -> Array:
+        if x.dtype.itemsize == 2 and x.dtype.kind not in "iu":  # 1 + erf would lose the tail there
+            return self.gelu(x.astype("float32")).astype(x.dtype)
         return 0.5 * x * (1.0 + self.erf(x * 0.7071067811865476))
 
     def clip(self, x: Array, *, low: float | None, high: float | None) -> Array:
@@ -171,3 +175,8 @@ class ElementwiseKernels:
 
     def astype(self, x: Array, *, dtype: Any) -> Array:
         return x.astype(dtype)
+
+
+def _number(value: float, x: Array) -> Any:
+    """A factor of x that leaves its type: bfloat16 times a Python number would be float32."""
+    return value if x.dtype.kind in "iub" else x.dtype.type(value)

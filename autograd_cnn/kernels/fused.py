@@ -54,8 +54,12 @@ class FusedKernels(ArrayKernels):
         scale = 1.0 / self.xp.sqrt(var + eps)
         scale = scale if weight is None else scale * weight
         shift = -mean * scale if bias is None else bias - mean * scale
-        y = x * scale.reshape(shape).astype(x.dtype, copy=False)
-        return y + shift.reshape(shape).astype(x.dtype, copy=False)
+        scale, shift = (each.reshape(shape).astype(x.dtype, copy=False) for each in (scale, shift))
+        return self.scale_shift(x, scale, shift)
+
+    def scale_shift(self, x: Array, scale: Array, shift: Array) -> Array:
+        """x·scale + shift."""
+        return x * scale + shift
 
     def channel_window_sum(self, x: Array, *, before: int, after: int) -> Array:
         """Σ of channels c − before … c + after around each channel c, cut at the borders."""

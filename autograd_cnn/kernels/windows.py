@@ -81,14 +81,14 @@ class WindowKernels:
     def max_pool(self, x: Array, *, spec: PoolSpec) -> tuple[Array, Array]:
         """The maximum of each window and its switch: the number of the first tap that holds it.
 
-        NaN wins over everything, as in NumPy.
+        NaN wins over everything, as in NumPy. Padding wins over nothing, −∞ included.
         """
-        xp = self.xp
-        out = spec.output_size(x.shape[2:])
+        xp, out = self.xp, spec.output_size(x.shape[2:])
         lowest = -xp.inf if x.dtype.kind in "fc" else xp.iinfo(x.dtype).min
         padded = self.pad_windows(x, spec, spec.kernel, out, lowest)
         windows = [padded[seen] for _, seen in taps(spec, spec.kernel, out)]
-        best, switches = windows[0].copy(), xp.zeros(windows[0].shape, self.switch_dtype(spec))
+        first = self.first_taps(spec, out).astype(self.switch_dtype(spec))
+        best, switches = windows[0].copy(), xp.broadcast_to(first, windows[0].shape).copy()
         for number, view in enumerate(windows[1:], start=1):
             better = (view.real > best.real) | ((view != view) & (best == best))
             best = xp.where(better, view, best)
@@ -152,6 +152,15 @@ class WindowKernels:
             Ellipsis,
             *(slice(before, before + s) for (before, _), s in zip(pairs, size, strict=True)),
         )
+
+    def first_taps(self, spec: PoolSpec, out: Sizes) -> Array:
+        """The number of the first tap of each window that lies in the image, over the output."""
+        number = self.xp.zeros((), int)
+        for axis, o in enumerate(out):
+            outside = spec.padding[axis][0] - self.xp.arange(o) * spec.stride[axis]
+            tap = self.xp.maximum(0, -(-outside // spec.dilation[axis]))
+            number = number[..., None] * spec.kernel[axis] + tap
+        return number
 
     @staticmethod
     def switch_dtype(spec: PoolSpec) -> str:

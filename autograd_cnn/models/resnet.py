@@ -1,4 +1,4 @@
-"""Residual networks: the block, and the networks for CIFAR images (He et al. 2016)."""
+"""Residual networks: the block; networks for CIFAR images and for photographs (He et al. 2016)."""
 
 from __future__ import annotations
 
@@ -77,9 +77,7 @@ class CifarResNet(nn.Module):
         self.layer3 = _stage(blocks, 32, 64, 2, rng)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(64, num_classes, rng=rng)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                he_normal(module.weight, rng)
+        _start_as_he(self, rng)
 
     def forward(self, x: Any) -> Any:
         x = ops.relu(self.bn1(self.conv1(x)))
@@ -87,8 +85,61 @@ class CifarResNet(nn.Module):
         return self.fc(ops.flatten(self.avgpool(x), 1))
 
 
-def _stage(blocks: int, in_channels: int, channels: int, stride: int, rng: Any) -> nn.Sequential:
-    first = BasicBlock(in_channels, channels, stride, rng=rng)
+class ResNet(nn.Module):
+    """The residual network for photographs: a 7×7 stem and four stages of basic blocks.
+
+    64, 128, 256 and 512 channels; where the shape changes the shortcut is a 1×1 convolution with
+    batch norm (option B of the paper). Input N×C×224×224 or larger. The names are torchvision's,
+    so its weights load.
+    """
+
+    def __init__(
+        self,
+        blocks: tuple[int, int, int, int],
+        num_classes: int = 1000,
+        in_channels: int = 3,
+        *,
+        rng: Any = None,
+    ) -> None:
+        super().__init__()
+        rng = generator(rng)
+        self.conv1 = nn.Conv2d(in_channels, 64, 7, 2, 3, bias=False, rng=rng)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        self.layer1 = _stage(blocks[0], 64, 64, 1, rng, _projection)
+        self.layer2 = _stage(blocks[1], 64, 128, 2, rng, _projection)
+        self.layer3 = _stage(blocks[2], 128, 256, 2, rng, _projection)
+        self.layer4 = _stage(blocks[3], 256, 512, 2, rng, _projection)
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(512, num_classes, rng=rng)
+        _start_as_he(self, rng)
+
+    def forward(self, x: Any) -> Any:
+        x = self.maxpool(ops.relu(self.bn1(self.conv1(x))))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return self.fc(ops.flatten(self.avgpool(x), 1))
+
+
+def _start_as_he(model: nn.Module, rng: Any) -> None:
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            he_normal(module.weight, rng)
+
+
+def _projection(in_channels: int, channels: int, stride: int, rng: Any) -> nn.Module | None:
+    """Option B: a 1×1 convolution with batch norm where the shape changes."""
+    if stride == 1 and in_channels == channels:
+        return None
+    return nn.Sequential(
+        nn.Conv2d(in_channels, channels, 1, stride, bias=False, rng=rng), nn.BatchNorm2d(channels)
+    )
+
+
+def _stage(
+    blocks: int, in_channels: int, channels: int, stride: int, rng: Any, shortcut: Any = None
+) -> nn.Sequential:
+    downsample = shortcut(in_channels, channels, stride, rng) if shortcut else None
+    first = BasicBlock(in_channels, channels, stride, downsample, rng=rng)
     rest = [BasicBlock(channels, channels, rng=rng) for _ in range(blocks - 1)]
     return nn.Sequential(first, *rest)
 
@@ -101,3 +152,13 @@ def resnet20(num_classes: int = 10, in_channels: int = 3, *, rng: Any = None) ->
     269722
     """
     return CifarResNet(3, num_classes, in_channels, rng=rng)
+
+
+def resnet18(num_classes: int = 1000, in_channels: int = 3, *, rng: Any = None) -> ResNet:
+    """ResNet-18 for photographs: 11,689,512 learned parameters (He et al. 2016, table 1).
+
+    >>> import autograd_cnn as ag
+    >>> sum(p.size for p in ag.models.resnet18(rng=0).parameters())
+    11689512
+    """
+    return ResNet((2, 2, 2, 2), num_classes, in_channels, rng=rng)

@@ -82,6 +82,13 @@ class Sigmoid(Module):
         return ops.sigmoid(x)
 
 
+class LogSigmoid(Module):
+    """ln(1/(1 + e⁻ˣ)), without overflow."""
+
+    def forward(self, x: Any) -> Any:
+        return ops.log_sigmoid(x)
+
+
 class Tanh(Module):
     """(eˣ − e⁻ˣ)/(eˣ + e⁻ˣ)."""
 
@@ -201,6 +208,9 @@ class ReLU6(Hardtanh):
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__(0.0, 6.0)
+
+    def extra_repr(self) -> str:
+        return ""
 
 
 class PReLU(Module):

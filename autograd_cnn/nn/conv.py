@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import ops
 from ..errors import ShapeError
-from ..kernels.specs import per_axis
+from ..kernels.specs import conv_spec, per_axis
 from . import init
 from .module import Module, Parameter
 
@@ -24,14 +24,16 @@ class _Convolution(Module):
     ) -> None:  # fmt: skip
         super().__init__()
         name = type(self).__name__
-        if padding_mode != "zeros":
-            raise ValueError(f'{name}: padding_mode "{padding_mode}": only "zeros" is there')
+        modes = ("zeros",) if self.transposed else ("zeros", "reflect", "replicate", "circular")
+        if padding_mode not in modes:
+            raise ValueError(f'{name}: padding_mode "{padding_mode}" is none of {", ".join(modes)}')
         if groups < 1 or in_channels % groups or out_channels % groups:
             raise ShapeError(
                 f"{name}: groups={groups} must divide in_channels={in_channels} and "
                 f"out_channels={out_channels}"
             )
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
+        self.padding_mode = padding_mode
         self.kernel_size = per_axis(kernel_size, self.ndim, "kernel_size", 1)
         self.stride = per_axis(stride, self.ndim, "stride", 1)
         self.dilation = per_axis(dilation, self.ndim, "dilation", 1)
@@ -46,10 +48,13 @@ class _Convolution(Module):
         self.bias = Parameter(init.fan_in_uniform(out_channels, n_in, rng)) if bias else None
 
     def forward(self, x: Any) -> Any:
-        convolve = getattr(ops, f"conv{self.ndim}d")
-        return convolve(
-            x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
-        )
+        convolve, padding = getattr(ops, f"conv{self.ndim}d"), self.padding
+        if self.padding_mode != "zeros":
+            shapes, rest = (x.shape, self.weight.shape), (self.dilation, self.groups)
+            spec = conv_spec(type(self).__name__, *shapes, self.stride, padding, *rest)
+            x = ops.pad(x, ((0, 0), (0, 0), *spec.padding), mode=self.padding_mode)
+            padding = 0
+        return convolve(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
     def extra_repr(self) -> str:
         ones, none = (1,) * self.ndim, (0,) * self.ndim
@@ -60,6 +65,7 @@ class _Convolution(Module):
         parts += [f"output_padding={self.output_padding}"] if self.output_padding != none else []
         parts += [f"groups={self.groups}"] if self.groups != 1 else []
         parts += ["bias=False"] if self.bias is None else []
+        parts += [f"padding_mode={self.padding_mode}"] if self.padding_mode != "zeros" else []
         return ", ".join(parts)
 
 
@@ -90,8 +96,10 @@ class Conv2d(_Conv):
     >>> layer(ag.tensor(np.zeros((1, 3, 227, 227), np.float32))).shape
     (1, 96, 55, 55)
 
-    Raises ShapeError for groups that do not divide the channels, ValueError for a padding mode
-    other than "zeros".
+    `padding_mode` is "zeros", "reflect", "replicate" or "circular", as for `ag.pad`.
+
+    Raises ShapeError for groups that do not divide the channels, ValueError for another padding
+    mode.
     """
 
     ndim = 2

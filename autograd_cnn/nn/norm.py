@@ -1,4 +1,4 @@
-"""Normalisation layers: batch, layer, group and local response."""
+"""Normalisation layers: batch, layer, group, instance, root mean square and local response."""
 
 from __future__ import annotations
 
@@ -157,6 +157,93 @@ class GroupNorm(Module):
         return (
             f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
             f"bias={self.bias is not None}"
+        )
+
+
+class _InstanceNorm(Module):
+    ndim: int
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = False,
+        track_running_stats: bool = False,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        if track_running_stats:
+            raise ValueError(f"{type(self).__name__}: there are no running statistics to track")
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.affine, self.track_running_stats = affine, track_running_stats
+        self.weight = Parameter(init.ones(num_features)) if affine else None
+        self.bias = Parameter(init.zeros(num_features)) if affine and bias else None
+
+    def forward(self, x: Any) -> Any:
+        if x.ndim != self.ndim + 2 or x.shape[1] != self.num_features:
+            raise ShapeError(
+                f"{type(self).__name__}: input must have {self.ndim + 2} axes and "
+                f"{self.num_features} channels, got {shape_text(x.shape)}"
+            )
+        return ops.instance_norm(x, self.weight, self.bias, self.eps)
+
+    extra_repr = _BatchNorm.extra_repr
+
+
+class InstanceNorm1d(_InstanceNorm):
+    """Normalise each channel of each sequence. See `InstanceNorm2d`."""
+
+    ndim = 1
+
+
+class InstanceNorm2d(_InstanceNorm):
+    """Normalise each channel of each image, as `ag.instance_norm` (Ulyanov et al. 2016).
+
+    The same in training and evaluation; weight and bias are learned with `affine`. `momentum` is
+    there as in PyTorch and does nothing.
+
+    >>> from autograd_cnn import nn
+    >>> list(nn.InstanceNorm2d(8, affine=True).state_dict())
+    ['weight', 'bias']
+
+    Raises ValueError for `track_running_stats`. Calling it raises ShapeError for another rank or
+    number of channels.
+    """
+
+    ndim = 2
+
+
+class InstanceNorm3d(_InstanceNorm):
+    """Normalise each channel of each volume. See `InstanceNorm2d`."""
+
+    ndim = 3
+
+
+class RMSNorm(Module):
+    """x/√(mean(x²) + eps)·weight over the last axes, as `ag.rms_norm` (Zhang and Sennrich 2019).
+
+    Without `eps` it is the distance from 1 to the next number of x's type.
+    """
+
+    def __init__(
+        self, normalized_shape: Any, eps: float | None = None, elementwise_affine: bool = True
+    ) -> None:
+        super().__init__()
+        if isinstance(normalized_shape, int):
+            normalized_shape = (normalized_shape,)
+        self.normalized_shape, self.eps = tuple(normalized_shape), eps
+        self.elementwise_affine = elementwise_affine
+        self.weight = Parameter(init.ones(self.normalized_shape)) if elementwise_affine else None
+
+    def forward(self, x: Any) -> Any:
+        eps = float(np.finfo(x.dtype).eps) if self.eps is None else self.eps
+        return ops.rms_norm(x, self.normalized_shape, self.weight, eps)
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
         )
 
 

@@ -106,18 +106,36 @@ class AvgPool3d(_AvgPool):
     ndim = 3
 
 
-class AdaptiveAvgPool2d(Module):
-    """The mean of windows that share the image out to a given size, as `ag.adaptive_avg_pool2d`."""
+class _AdaptiveAvgPool(Module):
+    ndim: int
 
     def __init__(self, output_size: Any) -> None:
         super().__init__()
         self.output_size = output_size
 
     def forward(self, x: Any) -> Any:
-        return ops.adaptive_avg_pool2d(x, self.output_size)
+        return getattr(ops, f"adaptive_avg_pool{self.ndim}d")(x, self.output_size)
 
     def extra_repr(self) -> str:
         return f"output_size={self.output_size}"
+
+
+class AdaptiveAvgPool1d(_AdaptiveAvgPool):
+    """The mean of windows that share a sequence out, as `ag.adaptive_avg_pool1d`."""
+
+    ndim = 1
+
+
+class AdaptiveAvgPool2d(_AdaptiveAvgPool):
+    """The mean of windows that share the image out to a given size, as `ag.adaptive_avg_pool2d`."""
+
+    ndim = 2
+
+
+class AdaptiveAvgPool3d(_AdaptiveAvgPool):
+    """The mean of windows that share the volume out, as `ag.adaptive_avg_pool3d`."""
+
+    ndim = 3
 
 
 class GlobalAvgPool(Module):

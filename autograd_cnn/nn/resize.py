@@ -1,71 +1,12 @@
-"""Layers without parameters that pad, resample, unfold and pool in further ways."""
+"""Layers without parameters that resample, unfold and pool in further ways."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from .. import ops
-from ..errors import ShapeError
 from ..kernels.specs import per_axis
 from .module import Module
-
-
-class _Pad2d(Module):
-    mode: str
-
-    def __init__(self, padding: Any, value: float = 0.0) -> None:
-        super().__init__()
-        sides = (padding,) * 4 if isinstance(padding, int) else tuple(padding)
-        if len(sides) != 4:
-            raise ShapeError(
-                f"{type(self).__name__}: padding {padding} is no number and no "
-                "(left, right, top, bottom)"
-            )
-        self.padding, self.value = sides, value
-
-    def forward(self, x: Any) -> Any:
-        left, right, top, bottom = self.padding
-        none = ((0, 0),) * (x.ndim - 2)
-        return ops.pad(x, (*none, (top, bottom), (left, right)), self.value, self.mode)
-
-    def extra_repr(self) -> str:
-        return f"{self.padding}"
-
-
-class ConstantPad2d(_Pad2d):
-    """Images with a value around them; `padding` is a number or (left, right, top, bottom)."""
-
-    mode = "constant"
-
-    def __init__(self, padding: Any, value: float) -> None:
-        super().__init__(padding, value)
-
-
-class ZeroPad2d(_Pad2d):
-    """Images with zeros around them; `padding` is a number or (left, right, top, bottom)."""
-
-    mode = "constant"
-
-    def __init__(self, padding: Any) -> None:
-        super().__init__(padding)
-
-
-class ReflectionPad2d(ZeroPad2d):
-    """Images with their mirror image around them, the border entry not repeated."""
-
-    mode = "reflect"
-
-
-class ReplicationPad2d(ZeroPad2d):
-    """Images with their border entries repeated around them."""
-
-    mode = "replicate"
-
-
-class CircularPad2d(ZeroPad2d):
-    """Images that go on around themselves from the other side."""
-
-    mode = "circular"
 
 
 class Upsample(Module):
@@ -133,8 +74,8 @@ class _LPPool(Module):
         self, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
     ) -> None:
         super().__init__()
-        self.norm_type, self.kernel_size, self.ceil_mode = norm_type, kernel_size, ceil_mode
-        self.stride = kernel_size if stride is None else stride
+        self.norm_type, self.kernel_size = norm_type, kernel_size
+        self.stride, self.ceil_mode = stride, ceil_mode
 
     def forward(self, x: Any) -> Any:
         pool = getattr(ops, f"lp_pool{self.ndim}d")

@@ -23,7 +23,9 @@ from .activation import (
     softplus,
 )
 from .columns import fold, locally_connected1d, locally_connected2d, unfold
+from .combine import index_max, index_min, index_multiply
 from .conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from .einsum import einsum
 from .elementwise import (
     abs,
     add,
@@ -74,7 +76,7 @@ from .losses import (
     nll_loss,
     smooth_l1_loss,
 )
-from .matmul import einsum, linear, matmul
+from .matmul import linear, matmul
 from .matrix import diagonal, kron, outer, trace, tril, triu
 from .norm import (
     batch_norm,
@@ -104,8 +106,8 @@ from .pool import (
 from .protocol import from_numpy_function, from_ufunc
 from .random import draw_seed, dropout, dropout2d, seed
 from .reduce import argmax, broadcast_to, logsumexp, max, mean, min, reshape, std, sum, sum_to, var
-from .resample import interpolate
-from .scan import cumprod, cumsum, linear_recurrence
+from .resample import interpolate, resample
+from .scan import cumprod, cumsum, linear_recurrence, prod
 from .shape import (
     concatenate,
     expand_dims,
@@ -199,6 +201,9 @@ __all__ = [
     "huber_loss",
     "identity",
     "index_add",
+    "index_max",
+    "index_min",
+    "index_multiply",
     "index_set",
     "instance_norm",
     "interpolate",
@@ -244,9 +249,11 @@ __all__ = [
     "pad",
     "power",
     "prelu",
+    "prod",
     "put_along_axis",
     "relu",
     "relu6",
+    "resample",
     "reshape",
     "rms_norm",
     "scatter_add",

@@ -1,4 +1,4 @@
-"""Matrix products: matmul, the fully connected layer, einsum."""
+"""Matrix products: matmul and the fully connected layer."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from math import prod
 from typing import Any
 
 from ..errors import ShapeError, require_arrays, shape_text
-from ..primitive import declare, multilinear
-from .reduce import broadcast_to, reshape, sum_to
+from ..primitive import multilinear
+from .reduce import reshape, sum_to
 from .reduce import sum as sum_
 from .shape import swapaxes
 
@@ -23,7 +23,8 @@ _matmul = multilinear(
 
 def _linear_weight(g: Any, x: Any) -> Any:
     """gᵀ·x, over every sample."""
-    rows, inputs = reshape(g, (-1, g.shape[-1])), reshape(x, (-1, x.shape[-1]))
+    count = prod(x.shape[:-1])
+    rows, inputs = reshape(g, (count, g.shape[-1])), reshape(x, (count, x.shape[-1]))
     return _product(swapaxes(rows, 0, 1), inputs)
 
 
@@ -38,31 +39,8 @@ _linear = multilinear(
 )
 
 
-def _einsum_rule(g: Any, x: tuple, x_shapes: tuple, position: int, subscripts: str) -> Any:
-    """The einsum with this operand and the output exchanged.
-
-    An index that stands in this operand alone was summed: its gradient is the same at each entry.
-    """
-    inputs, output = subscripts.split("->")
-    terms = inputs.split(",")
-    mine = terms[position]
-    others = [(t, v) for i, (t, v) in enumerate(zip(terms, x, strict=True)) if i != position]
-    known = set(output).union(*(set(term) for term, _ in others))
-    present = "".join(c for c in mine if c in known)
-    equation = ",".join([output, *(term for term, _ in others)]) + "->" + present
-    reduced = _einsum(g, *(value for _, value in others), subscripts=equation)
-    shape = x_shapes[position]
-    return broadcast_to(
-        reshape(reduced, tuple(n if c in known else 1 for c, n in zip(mine, shape, strict=True))),
-        shape,
-    )
-
-
-_einsum = declare("einsum", kind="multilinear", x=_einsum_rule, family="parameterised")
-
-
 def _product(x: Any, y: Any) -> Any:
-    return _matmul(x, y)
+    return _matmul.call(x, y)
 
 
 def matmul(x: Any, y: Any) -> Any:
@@ -108,39 +86,3 @@ def linear(x: Any, w: Any, b: Any = None) -> Any:
     if b is not None and tuple(b.shape) != (w.shape[0],):
         raise ShapeError(f"linear: bias {shape_text(b.shape)} for {w.shape[0]} outputs")
     return _linear(x, w, b)
-
-
-def einsum(subscripts: str, *operands: Any) -> Any:
-    """Einstein's summation, as in NumPy, with the subscripts written out (no ellipsis).
-
-    >>> import autograd_cnn as ag
-    >>> float(ag.einsum("i,i->", ag.tensor([1.0, 2.0]), ag.tensor([3.0, 4.0])))
-    11.0
-
-    Raises ShapeError for subscripts that do not fit, that repeat an index in one operand, or that
-    use an ellipsis.
-    """
-    text = subscripts.replace(" ", "")
-    if "..." in text:
-        raise ShapeError("einsum: write the subscripts out, an ellipsis is not supported")
-    if "->" not in text:
-        letters = text.replace(",", "")
-        text += "->" + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
-    inputs, output = text.split("->")
-    terms = inputs.split(",")
-    if len(terms) != len(operands):
-        raise ShapeError(f"einsum: {text} has {len(terms)} terms for {len(operands)} operands")
-    lengths: dict[str, int] = {}
-    require_arrays("einsum", *operands)
-    for term, operand in zip(terms, operands, strict=True):
-        if len(term) != len(operand.shape) or len(set(term)) != len(term):
-            raise ShapeError(
-                f"einsum: term {term} needs one different index for each of the "
-                f"{len(operand.shape)} axes of {shape_text(operand.shape)}"
-            )
-        for index, n in zip(term, operand.shape, strict=True):
-            if lengths.setdefault(index, n) != n:
-                raise ShapeError(f"einsum: index {index} is {lengths[index]} and {n} long")
-    if not set(output) <= set(lengths) or len(set(output)) != len(output):
-        raise ShapeError(f"einsum: output {output} of {inputs}")
-    return _einsum(*operands, subscripts=text)

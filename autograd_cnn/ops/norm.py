@@ -7,6 +7,7 @@ never taken for a constant, so third derivatives are right too.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from ..errors import ShapeError, require_floats, shape_text
@@ -218,7 +219,7 @@ def group_norm(
     channels = x.shape[1]
     if num_groups < 1 or channels % num_groups:
         raise ShapeError(f"group_norm: {num_groups} groups do not divide {channels} channels")
-    grouped = reshape(x, (x.shape[0], num_groups, -1))
+    grouped = reshape(x, (x.shape[0], num_groups, prod(x.shape[1:]) // num_groups))
     unit = reshape(layer_norm(grouped, grouped.shape[-1], eps=eps), x.shape)
     shape = (1, channels) + (1,) * (x.ndim - 2)
     unit = unit if weight is None else multiply(unit, reshape(weight, shape))

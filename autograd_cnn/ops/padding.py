@@ -62,7 +62,7 @@ def _padded_along(x: Any, axis: int, before: int, after: int, mode: str) -> Any:
 def _check_width(mode: str, x: Any, axis: int, width: int) -> None:
     n = x.shape[axis]
     most = {"reflect": n - 1, "circular": n, "replicate": width if n else 0}[mode]
-    if width > most:
+    if width > max(most, 0):
         raise ShapeError(
             f"pad: {mode} takes at most {max(most, 0)} entries from axis {axis} of "
             f"{shape_text(x.shape)}, {n} long, and {width} were asked for"

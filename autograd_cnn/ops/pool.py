@@ -13,8 +13,8 @@ from ..kernels import provider_for
 from ..kernels.specs import PoolSpec, per_axis, pool_spec
 from ..primitive import linear, opaque
 from ..tensor import Tensor
+from .einsum import einsum
 from .index import put_along_axis
-from .matmul import einsum
 from .reduce import mean, reshape
 
 _pool_gather = linear(
@@ -217,8 +217,8 @@ def max_unpool2d(
     flat = indices._data if isinstance(indices, Tensor) else indices
     if flat.size and (flat.max() >= prod(size) or flat.min() < 0):
         raise ShapeError(f"max_unpool2d: index {flat.max()} outside the {shape_text(size)} plane")
-    lead = x.shape[:2]
-    rows, places = reshape(x, (*lead, -1)), flat.reshape(*lead, -1)
+    lead, count = x.shape[:2], prod(x.shape[2:])
+    rows, places = reshape(x, (*lead, count)), flat.reshape(*lead, count)
     # overlapping windows may name one place twice: all hold its one value, so the last may stay
     first = _first_of_each(places)
     return reshape(put_along_axis(rows * first, places, 2, prod(size)), (*lead, *size))
@@ -229,11 +229,9 @@ def _first_of_each(places: Any) -> Any:
     xp = provider_for([places]).xp
     order = xp.argsort(places, axis=-1, kind="stable")
     ordered = xp.take_along_axis(places, order, -1)
-    new = xp.ones(places.shape, bool)
-    new[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
-    first = xp.empty_like(new)
-    xp.put_along_axis(first, order, new, -1)
-    return first
+    repeated = ordered[..., 1:] == ordered[..., :-1]
+    new = xp.concatenate([xp.ones((*places.shape[:-1], 1), bool), ~repeated], -1)
+    return xp.take_along_axis(new[..., : places.shape[-1]], xp.argsort(order, -1), -1)
 
 
 def _flat_indices(switches: Any, spec: PoolSpec, size: tuple[int, ...]) -> Any:

@@ -13,7 +13,7 @@ _TRUTH = {
     "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "isnan", "isinf",
     "isfinite", "logical_and", "logical_or", "logical_not",
 }  # fmt: skip
-_REDUCTIONS = {"add": "sum", "maximum": "max", "minimum": "min"}
+_REDUCTIONS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
 _FUNCTIONS = {"amax": "max", "amin": "min", "concat": "concatenate", "permute_dims": "transpose"}
 # name → how many of the first positional arguments mean the same here as in NumPy
 _SUPPORTED = {
@@ -21,6 +21,7 @@ _SUPPORTED = {
     "transpose": 2, "moveaxis": 3, "swapaxes": 3, "flip": 2, "concatenate": 2, "stack": 2,
     "split": 3, "squeeze": 2, "expand_dims": 2, "broadcast_to": 2, "where": 3, "clip": 3,
     "matmul": 2, "einsum": 99, "take": 3, "take_along_axis": 3, "pad": 2,
+    "prod": 2, "diagonal": 4, "trace": 4,
     "cumsum": 2, "cumprod": 2, "sort": 2, "argsort": 2, "tril": 2, "triu": 2, "outer": 2, "kron": 2,
     "norm": 4, "solve": 2, "inv": 1, "det": 1, "slogdet": 1, "cholesky": 1, "eigh": 1,
 }  # fmt: skip

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from math import prod as product
 from typing import Any
 
 from ..errors import ShapeError, shape_text
 from ..primitive import linear, opaque
 from .padding import pad
-from .reduce import broadcast_to, one_axis, reshape
-from .shape import flip
+from .reduce import all_axes, broadcast_to, one_axis, reshape
+from .shape import flip, transpose
 
 
 def _cumsum_rule(g: Any, axis: int) -> Any:
@@ -69,6 +70,28 @@ def cumprod(x: Any, axis: int | None = None) -> Any:
     Raises ShapeError for an axis that is not there.
     """
     return _along(_cumprod, x, axis)
+
+
+def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Πx over an axis, several, or all: the last of the running products; 1 of nothing.
+
+    The gradient is right where entries are 0.
+
+    >>> import autograd_cnn as ag
+    >>> ag.grad(ag.prod)(ag.tensor([2.0, 0.0, 3.0])).tolist()
+    [0.0, 6.0, 0.0]
+
+    Raises ShapeError for an axis that is not there.
+    """
+    axes = all_axes("prod", x, axis)
+    kept = [i for i in range(len(x.shape)) if i not in axes]
+    shape = tuple(x.shape[i] for i in kept)
+    count = product(x.shape[i] for i in axes)
+    rows = reshape(transpose(x, (*kept, *axes)), (*shape, count))
+    rows = rows if count else pad(rows, ((0, 0),) * len(shape) + ((1, 0),), 1.0)
+    found = _cumprod(rows, axis=len(shape))[..., -1]
+    full = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
+    return reshape(found, full) if keepdims else found
 
 
 def linear_recurrence(x: Any, a: Any, axis: int = 0) -> Any:

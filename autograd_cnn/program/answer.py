@@ -27,7 +27,7 @@ def moved(result: Result, places: dict) -> Result:
         return result
     slot = places.get(result.value, result.value)
     kind = "array's copy" if result.kind == "array" and slot != result.value else result.kind
-    return Result(kind, slot)
+    return Result(kind, slot, result.node)
 
 
 def arrays_of(answer: Any) -> list:

@@ -23,7 +23,8 @@ def look(value: Any, key: list, values: list, objects: list | None = None) -> No
             look(item, key, values, objects)
     elif isinstance(value, Tensor):
         array = value._data
-        key.append((kind, array.shape, array.dtype, array.strides, value._tracked))
+        on_tape = value._tracked and not value.is_leaf
+        key.append((kind, array.shape, array.dtype, array.strides, value._tracked, on_tape))
         values.append(value)
     elif kind is np.ndarray or is_cupy(value):
         key.append((kind, value.shape, value.dtype, value.strides))

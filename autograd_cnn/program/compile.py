@@ -18,14 +18,18 @@ from .replay import Stale
 _PROGRAMS, _VARIANTS = 16, 4
 
 
-def compile(f: Callable | None = None, *, check: bool = False, programs: int = _PROGRAMS) -> Any:
+def compile(
+    f: Callable | None = None, *, check: bool = False, programs: int = _PROGRAMS, fuse: bool = True
+) -> Any:
     """`f`, recorded at the first call and replayed afterwards; also a decorator.
 
     Any function of tensors and modules, `ag.value_and_grad` of one, or a whole training step with
     `backward()` and an optimizer. Parameters, buffers, learning rates and seeds are read at each
     call. It is recorded again for other shapes, dtypes, layouts, values of other arguments, rules,
     modes, and when something that `f` looked at has changed; `programs` bounds how many are kept.
-    With `check` every replay is compared with a plain run, bit for bit.
+    An answer that stays on the tape is one node there, and going back is a replay too; its second
+    derivative is refused. With `check` every replay is compared with a plain run, bit for bit. With
+    `fuse`, where the native kernels are there, steps are joined that read the same memory.
 
     >>> import autograd_cnn as ag
     >>> fast = ag.compile(lambda x: ag.sum(ag.tanh(x) * x))
@@ -35,19 +39,20 @@ def compile(f: Callable | None = None, *, check: bool = False, programs: int = _
 
     Raises ProgramError, with the line, for what a replay could not repeat: looking at values
     (`bool(t)`, `t.item()`, `print(t)`), changing Python state, drawing random numbers other than
-    through `ag`, returning a tensor with a tape behind it.
+    through `ag`.
     """
     if f is None:
-        return functools.partial(compile, check=check, programs=programs)
-    return Compiled(f, check, programs)
+        return functools.partial(compile, check=check, programs=programs, fuse=fuse)
+    return Compiled(f, check, programs, fuse)
 
 
 class Compiled:
     """A function that records and replays itself. See `compile`."""
 
-    def __init__(self, function: Callable, check: bool, programs: int) -> None:
+    def __init__(self, function: Callable, check: bool, programs: int, fuse: bool) -> None:
         functools.update_wrapper(self, function, updated=())
         self.function, self.check, self.capacity = function, check, programs
+        self.fuse = fuse
         self._entries: OrderedDict[Any, list[Entry]] = OrderedDict()
         self._plain: dict[Any, str] = {}
 
@@ -59,7 +64,10 @@ class Compiled:
         if context.observers or context.checkpoint is not None:
             self._plain["observed"] = "observers or a checkpoint watch every operation"
             return self.function(*args, **kwargs)
-        key: list[Any] = [context.recording, context.nested, kernels.provider_for(())]
+        if context.nested:
+            self._plain["nested"] = "a derivative of its derivative may be taken"
+            return self.function(*args, **kwargs)
+        key: list[Any] = [context.recording, kernels.provider_for(())]
         if context.rules:
             key.append(tuple((name, id(rule)) for name, rule in context.rules.items()))
         values: list[Any] = []
@@ -107,7 +115,7 @@ class Compiled:
         self._entries.move_to_end(identity)
         if len(entries) >= _VARIANTS:
             return self._give_up(identity, entries, args, kwargs)
-        entry = Entry(self.function, args, kwargs, context)
+        entry = Entry(self.function, args, kwargs, context, self.fuse)
         answer = entry.record(args, kwargs)
         if entry.refusal is not None:
             self._plain[identity] = entry.refusal

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from .. import tree
+from .. import tape, tree
 from ..errors import ProgramError
 from ..ops import random
+from ..tape import history
 from ..tensor import Tensor
 from . import instrument
 from .answer import Leaf, alike, arrays_of, moved
 from .arguments import look, pattern, traced_arguments
 from .follow import Follower, gradient_facts
+from .fusion import fused
 from .guards import Watch, is_immutable, repeatable
 from .listing import Instruction, Listing, Slot
 from .replay import Result, Writer
 from .simplify import lean
 from .snapshot import Snapshot
-from .traced import Seed, Traced
+from .taped import Taped, cut_off
+from .traced import Seed, Traced, plain
 
 
 class Argument:
@@ -33,10 +38,13 @@ class Argument:
 class Entry:
     """One recording: what it takes for granted, and its replay."""
 
-    def __init__(self, function: Callable, args: tuple, kwargs: dict, context: Any) -> None:
-        self.function = function
+    def __init__(
+        self, function: Callable, args: tuple, kwargs: dict, context: Any, fuse: bool
+    ) -> None:
+        self.function, self.fuse = function, fuse
         self.runs, self.stale, self.stale_line = 0, 0, ""
         self.refusal: str | None = None
+        self.reused = 0
         self.misfit: str | None = None
         roots: list[tuple[str, Any]] = [(getattr(function, "__name__", "the function"), function)]
         self.values: list[Any] = []
@@ -52,13 +60,14 @@ class Entry:
         self._same_objects()
         given = iter(range(len(self.values)))
         generator = random._generator.get()
-        with instrument.recording(recorder):
+        with cut_off(self.values, recorder), instrument.recording(recorder):
             traced = (
                 traced_arguments(args, recorder, given),
                 traced_arguments(kwargs, recorder, given),
             )
             with repeatable(self.watch):
                 result = self.function(*traced[0], **traced[1])
+            self._go_back(result)
         self._check_python(generator)
         form = tree.map_leaves(self._leaf, result)
         self._prepare(form)
@@ -89,6 +98,27 @@ class Entry:
         if random._generator.get() is not generator:
             raise ProgramError("ag.seed() inside a compiled function; call it outside")
 
+    def _go_back(self, result: Any) -> None:
+        """Record the way back too, where the answer stays on the tape."""
+        tensors = {id(leaf): leaf for leaf in tree.leaves(result) if isinstance(leaf, Tensor)}
+        live = [
+            tensor for tensor in tensors.values()
+            if tensor._tracked and instrument.is_inside(tensor)
+            and not (tensor._node is not None and tensor._node.kept is None)
+        ]  # fmt: skip
+        self.taped = None
+        if not live:
+            return
+        if any(leaf.is_leaf for leaf in live):
+            raise ProgramError("the function returns a leaf with requires_grad that it made")
+        if any(node.kept is None for node in history([leaf._node for leaf in live])):
+            raise ProgramError(
+                "the function returns a tensor with a tape behind it that backward() has freed in "
+                "part; return .detach()"
+            )
+        name = getattr(self.function, "__name__", type(self.function).__name__)
+        self.taped = Taped(name, self.recorder, live)
+
     def _leaf(self, value: Any) -> Leaf:
         """How a replay makes a leaf of the answer."""
         if isinstance(value, Seed):
@@ -101,14 +131,27 @@ class Entry:
             if id(value) not in self.recorder.sources:
                 self.watch.require_known(value, value.name or "a tensor that is returned")
             return Leaf(Result("tensor itself", value), value)
-        if value._tracked:
-            raise ProgramError(
-                "the function returns a tensor with a tape behind it, which a replay does not "
-                "leave: compile the whole step or ag.value_and_grad of it, return .detach(), or "
-                "call it under ag.no_grad()"
-            )
+        if value._tracked and value._node is not None and value._node.kept is None:
+            return self._freed(value)
         traced = instrument.DATA.__get__(value)
+        if value._tracked and self.taped is not None:
+            number = next(k for k, each in enumerate(self.taped.answers) if each is value)
+            return Leaf(Result("taped", traced.slot, number), self.taped.recorded(number))
         return Leaf(Result("tensor", traced.slot), Tensor._make(np.asarray(traced.value), None))
+
+    def _freed(self, value: Tensor) -> Leaf:
+        """A tensor that was gone back through: its tape holds no values, so every replay shares it.
+
+        Going back again raises what it raises in a plain run.
+        """
+        node = value._node
+        for earlier in history([node]):
+            if not isinstance(earlier, tape.Leaf):
+                earlier.kept, earlier.attributes = None, plain(earlier.attributes)
+        traced = instrument.DATA.__get__(value)
+        return Leaf(
+            Result("tensor", traced.slot, node), Tensor._make(np.asarray(traced.value), node)
+        )
 
     def _lasting(self, value: Any) -> str:
         """How a replay returns what is no tensor: the very object, or a copy of a fresh array."""
@@ -125,25 +168,35 @@ class Entry:
         recorder = self.recorder
         answer = tree.map_leaves(lambda leaf: leaf.result, form)
         results = [r.value for r in tree.leaves(answer) if isinstance(r.value, Slot)]
+        back = self.taped.gradients if self.taped else []
         listing = Listing(
             tuple(sorted(recorder.inputs, key=lambda slot: slot.number)), recorder.constants,
-            recorder.instructions, tuple(results), recorder.types,
+            recorder.instructions, (*results, *back), recorder.types,
         )  # fmt: skip
         shorter, self.removed = lean(listing)
-        places = dict(zip(results, shorter.outputs, strict=True))
+        places = dict(zip((*results, *back), shorter.outputs, strict=True))
         answer = tree.map_leaves(lambda r: moved(r, places), answer)
         instructions = self._checks_first(shorter.instructions)
         if instructions is None:
             return
-        recorder.constants, shorter.instructions = shorter.constants, instructions
+        recorder.constants, self.fused = shorter.constants, Counter()
+        self.fuse = self.fuse and recorder.below.name == "native"
+        results = list(shorter.outputs[: len(results)])
+        if self.taped is None:
+            instructions = self._fused(instructions, results)
+            writer = Writer(recorder, instructions, answer, self.fuse)
+        else:
+            writer, instructions = self._both_ways(
+                self.taped, instructions, answer, results, list(shorter.outputs[len(results) :])
+            )
+        shorter.instructions = instructions
         self.listing = shorter
-        writer = Writer(recorder, instructions, answer)
         names = [
             f"t{place}" if isinstance(value, Tensor) else f"v{slot.number}"
             for place, value, slot in self._arguments()
         ]
         self.replay = writer.function(names)
-        self.reused = writer.reused
+        self.reused += writer.reused
         self._reads = [
             (tensor, fact) for tensor, fact in recorder.reads.values()
             if id(tensor) not in recorder.sources
@@ -156,6 +209,32 @@ class Entry:
         self._state = {id(tensor) for tensor, _ in self._reads}
         self._pattern = pattern(self.values)
         self._forget()
+
+    def _fused(self, instructions: list[Instruction], results: list) -> list[Instruction]:
+        """The instructions fused, where that is wanted and can be."""
+        if not self.fuse:
+            return instructions
+        slots = [slot for slot in results if isinstance(slot, Slot)]
+        instructions, report = fused(instructions, self.recorder, slots)
+        self.fused += report
+        return instructions
+
+    def _both_ways(
+        self, taped: Taped, instructions: list[Instruction], answer: Any, results: list,
+        gradients: list,
+    ) -> tuple[Writer, list[Instruction]]:  # fmt: skip
+        """The writer of a forward replay that hands over to a backward one; all instructions."""
+        there, back, kept = taped.divide(instructions, gradients)
+        there = self._fused(there, [*results, *kept])
+        back = self._fused(back, gradients)
+        answers = tuple(Result("array", slot) for slot in gradients)
+        backward = Writer(self.recorder, back, answers, self.fuse)
+        names = [f"v{slot.number}" for slot in (*kept, *taped.seeds)]
+        start = partial(taped.start, backward.function(names))
+        self.reused += backward.reused
+        return Writer(self.recorder, there, answer, self.fuse, (start, kept, taped.leaves)), (
+            there + back
+        )
 
     def _arguments(self) -> list:
         slots = iter(sorted(self.recorder.inputs, key=lambda slot: slot.number))
@@ -177,6 +256,8 @@ class Entry:
                 place = recorder.sources[id(parameter)]
                 step.target = (optimizer, Argument(place), group)
         self.values = []
+        if self.taped is not None:
+            self.taped.forget()
         del self.recorder
 
     def _checks_first(self, instructions: list[Instruction]) -> list[Instruction] | None:
@@ -240,7 +321,7 @@ class Entry:
         return changed is None
 
     def explain(self) -> str:
-        """One line: size, replays, memory reused."""
+        """One line: size, replays, memory reused; then what was fused."""
         effects = sum(step.kind in ("assign", "grad", "step") for step in self.listing.instructions)
         checks = sum(step.kind == "check" for step in self.listing.instructions)
         return (
@@ -248,6 +329,7 @@ class Entry:
             f"{sum(self.removed.values())} removed, {self.reused} answers in memory that is used "
             f"again, replayed {self.runs} times"
             + (f", found stale {self.stale} times (at {self.stale_line})" if self.stale else "")
+            + "".join(f"\n    {steps} steps in {title}" for title, steps in self.fused.items())
         )
 
     def checked(self, values: list, args: tuple, kwargs: dict) -> Any:

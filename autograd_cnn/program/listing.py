@@ -39,8 +39,8 @@ class Instruction:
 
     `kind` is "primitive" (a row of the table), "kernel", "numpy" (an array function), "seed" (a
     fresh random seed), "check" (a value must be what it was), or an effect of a compiled function:
-    "read", "assign", "grad", "step". `lifted` says that the answer is an array even where NumPy
-    gives a bare number.
+    "read", "assign", "grad", "step". A replay has a "chain" too: elementwise kernels in one pass.
+    `lifted` says that the answer is an array even where NumPy gives a bare number.
     """
 
     kind: str
@@ -66,7 +66,14 @@ class Instruction:
     @property
     def pure(self) -> bool:
         """Whether it only computes: it may be left out, moved, or done once for twice."""
-        return self.kind in ("primitive", "kernel", "numpy")
+        return self.kind in ("primitive", "kernel", "numpy", "chain")
+
+    @property
+    def kernel(self) -> str | None:
+        """The name of the kernel that it calls; None where it calls something else."""
+        if self.kind == "primitive" and self.target is not None:
+            return None if self.target.function is not None else self.target.kernel
+        return self.name if self.kind == "kernel" else None
 
     def renamed(self, places: dict[Slot, Any]) -> Instruction:
         """The same step with other slots (or literals) in place of some that it reads."""

@@ -7,6 +7,7 @@ get CuPy's. Tensors from outside are read through it, and what is done to them i
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -128,7 +129,10 @@ class Recorder:
         if applying is not None:
             step.kind, step.name, lifted = "primitive", applying[0].name, applying[1]
             step.target = applying[0]
-        step.lifted, step.place = lifted and isinstance(result, np.generic), _caller()
+        step.lifted, step.place = (
+            lifted and isinstance(result, np.generic),
+            _caller(sys._getframe(1)),
+        )
         self.instructions.append(step)
         several = isinstance(result, (tuple, list))
         answers = tuple(
@@ -153,7 +157,7 @@ class Recorder:
         value = convert(traced.value)
         conversion = {"bool(t)": "bool", "int(t)": "int", "float(t)": "float"}.get(name, "value")
         self.instructions.append(
-            Instruction("check", conversion, (traced.slot, value), place=_caller())
+            Instruction("check", conversion, (traced.slot, value), place=_caller(sys._getframe(1)))
         )
         return value
 
@@ -164,7 +168,9 @@ class Recorder:
         slot = Slot(len(self.types))
         self.types[slot] = Type((), "seed")
         self.instructions.append(
-            Instruction("seed", "draw_seed", outputs=(slot,), place=_caller(), target=rng)
+            Instruction(
+                "seed", "draw_seed", outputs=(slot,), place=_caller(sys._getframe(1)), target=rng
+            )
         )
         with instrument.Paused(self):
             return Seed(slot, instrument.DRAW(rng))

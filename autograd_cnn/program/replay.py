@@ -7,6 +7,8 @@ where the shapes agree its memory takes the next answer.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,10 +16,12 @@ import numpy as np
 from .. import kernels
 from ..kernels.numpy import NumpyKernels
 from ..tensor import Tensor
-from . import instrument
+from . import instrument, updates
 from .listing import Instruction, Slot
 from .traced import Seed, function_named, leaves
 
+# a name below the package, so that errors tell the user's line and not the replay's
+_FILE = str(Path(__file__).with_name("<replay>"))
 # kernels that are one NumPy call: the call itself is prepared
 _UFUNCS = {
     "add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.true_divide,
@@ -28,7 +32,13 @@ _UFUNCS = {
 _FRESH = {
     *_UFUNCS, "relu", "step", "sigmoid", "matmul", "linear", "conv", "conv_input_grad",
     "conv_weight_grad", "softmax", "log_softmax", "cross_entropy", "mse_loss", "dropout", "sum",
-    "batch_norm", "layer_norm", "norm_input_grad", "norm_weight_grad", "pool_scatter",
+    "normalize", "norm_input_grad", "norm_weight_grad", "pool_scatter", "conv_relu",
+    "normalize_relu", "norm_gradients", "avg_pool_grad",
+}  # fmt: skip
+# steps whose first answer is memory of its own
+_OWN = {
+    "conv", "conv_relu", "conv_input_grad", "normalize_relu", "norm_input_grad", "avg_pool_grad",
+    "pool_scatter",
 }  # fmt: skip
 
 
@@ -39,12 +49,16 @@ class Stale(Exception):
 class Writer:
     """Writes the source of a replay and holds what the source names."""
 
-    def __init__(self, recorder: Any, instructions: list[Instruction], result: Any) -> None:
+    def __init__(
+        self, recorder: Any, instructions: list[Instruction], result: Any, fuse: bool,
+        tape: tuple | None = None,
+    ) -> None:  # fmt: skip
+        self.tape = tape  # what starts one, the slots that it keeps, the leaves below
         self.recorder, self.instructions, self.result = recorder, instructions, result
         self.below = recorder.below
         self.names: dict[str, Any] = {
             "make": Tensor._make, "asarray": np.asarray, "Stale": Stale, "draw": instrument.DRAW,
-            "step": lambda *effect: instrument.STEP(*effect),
+            "step": updates.step if fuse else lambda *effect: instrument.STEP(*effect),
         }  # fmt: skip
         self.known: dict[int, str] = {}
         self.reused = 0
@@ -59,9 +73,14 @@ class Writer:
             self._write(step, [slot for slot in dying if slot in reusable])
             if dying:
                 self.lines.append("del " + ", ".join(f"v{slot.number}" for slot in dying))
+        if self.tape is not None:
+            start, slots, tensors = self.tape
+            kept = "".join(f"{self._term(slot)}, " for slot in slots)
+            leaves = "".join(f"{self._target(tensor)}, " for tensor in tensors)
+            self.lines.append(f"tape = {self._held(start)}(({kept}), ({leaves}))")
         self.lines.append(f"return {self._expression(self.result, tensor=True)}")
         source = f"def replay({', '.join(arguments)}):\n  " + "\n  ".join(self.lines)
-        exec(compile(source, "<replay>", "exec"), self.names)
+        exec(compile(source, _FILE, "exec"), self.names)
         return self.names["replay"]
 
     def _write(self, step: Instruction, dying: list[Slot]) -> None:
@@ -99,19 +118,33 @@ class Writer:
         call = self._call(step, dying)
         self.lines.append(f"{names} = asarray({call})" if step.lifted else f"{names} = {call}")
 
+    def _write_chain(self, step: Instruction, dying: list[Slot]) -> None:
+        names = ", ".join(f"v{slot.number}" for slot in step.outputs)
+        operands = [
+            self._term(slot) if self.recorder.types[slot].shape else f"asarray({self._term(slot)})"
+            for slot in step.reads
+        ]  # fmt: skip
+        room, left = [], list(dying)
+        for answer in step.outputs:
+            found = self._room(step, left, answer)
+            left = [slot for slot in left if f"v{slot.number}" not in found]
+            room += found or ["None"]
+        given = f", out=({', '.join(room)},)" if set(room) != {"None"} else ""
+        self.lines.append(f"{names}, = {self._held(step.target)}({', '.join(operands)}{given})")
+
     def _call(self, step: Instruction, dying: list[Slot]) -> str:
         operands = [self._expression(operand) for operand in step.operands]
         attributes = {n: self._expression(v) for n, v in step.attributes.items()}
-        kernel = self.kernel_of(step)
-        ufunc = self._ufunc(step, kernel)
+        kernel = step.kernel
+        ufunc = self._ufunc(step)
         if ufunc is not None:
-            out = self._room(step, dying)
+            out = self._room(step, dying, step.outputs[0])
             return f"{self._held(ufunc)}({', '.join(operands + out)})"
-        if kernel == "relu" and self._generic(kernel) and self._is_real(step.operands[0]):
+        if kernel == "relu" and self._generic(step) and self._is_real(step.operands[0]):
             zero = np.dtype(self.recorder.types[step.operands[0]].dtype).type(0)
-            room = [f"out={memory}" for memory in self._room(step, dying)]
+            room = [f"out={memory}" for memory in self._room(step, dying, step.outputs[0])]
             return f"{self._held(np.maximum)}({', '.join([operands[0], self._held(zero), *room])})"
-        if kernel in ("reshape", "transpose") and self._generic(kernel):
+        if kernel in ("reshape", "transpose") and self._generic(step):
             return f"{operands[0]}.{kernel}({next(iter(attributes.values()))})"
         if kernel == "identity":
             return operands[0]
@@ -123,28 +156,22 @@ class Writer:
         arguments = operands + [f"{name}={text}" for name, text in attributes.items()]
         return f"{self._held(self._function(step, kernel))}({', '.join(arguments)})"
 
-    def kernel_of(self, step: Instruction) -> str | None:
-        """The name of the kernel that an instruction calls, None for another function."""
-        if step.kind == "kernel":
-            return step.name
-        if step.kind == "primitive" and step.target.function is None:
-            return step.target.kernel
-        return None
-
     def _function(self, step: Instruction, kernel: str | None) -> Callable:
         if kernel is not None:
             return getattr(self.below, kernel)
         return function_named(step.name) if step.kind == "numpy" else step.target.function
 
-    def _ufunc(self, step: Instruction, kernel: str | None) -> Any:
-        if kernel in _UFUNCS and self._generic(kernel):
-            return _UFUNCS[kernel]
-        return None
+    def _ufunc(self, step: Instruction) -> Any:
+        kernel = step.kernel
+        return _UFUNCS[kernel] if kernel in _UFUNCS and self._generic(step) else None
 
-    def _generic(self, kernel: str | None) -> bool:
-        """Whether the provider runs the shared code for this kernel."""
-        owner = getattr(type(self.below), str(kernel), None)
-        return owner is getattr(kernels.Kernels, str(kernel), 0)
+    def _generic(self, step: Instruction) -> bool:
+        """Whether the provider runs the shared code for operands of this size."""
+        own = getattr(type(self.below), str(step.kernel), None)
+        shared = getattr(kernels.Kernels, str(step.kernel), 0)
+        sizes = [prod(self.recorder.types[slot].shape) for slot in (*step.reads, *step.outputs)]
+        large = getattr(self.below, "large", {}).get(step.kernel, 0)
+        return own is shared or max(sizes) < large
 
     def _is_real(self, operand: Any) -> bool:
         return isinstance(operand, Slot) and self.recorder.types[operand].dtype.startswith("float")
@@ -159,7 +186,7 @@ class Writer:
     # memory
 
     def _last_uses(self) -> dict[int, list[Slot]]:
-        kept = {leaf for leaf in leaves(_slots_in(self.result))}
+        kept = {*leaves(_slots_in(self.result)), *(self.tape[1] if self.tape else ())}
         last: dict[Slot, int] = {}
         for place, step in enumerate(self.instructions):
             for slot in (*step.reads, *step.outputs):
@@ -174,18 +201,18 @@ class Writer:
     def _reusable(self) -> set[Slot]:
         """Slots whose memory nobody else sees: made by a ufunc, read by steps that keep none."""
         made = {
-            step.outputs[0] for step in self.instructions
-            if step.pure and not step.lifted and self._ufunc(step, self.kernel_of(step)) is not None
+            slot for step in self.instructions for slot in step.outputs
+            if step.kind == "chain" or (step.kernel in _OWN and slot == step.outputs[0])
+            or (step.pure and not step.lifted and self._ufunc(step) is not None)
         }  # fmt: skip
         for step in self.instructions:
-            if not step.pure or self.kernel_of(step) not in _FRESH:
+            if step.kind != "chain" and (not step.pure or step.kernel not in _FRESH):
                 made.difference_update(step.reads)
         strides, types = self.recorder.strides, self.recorder.types
         return {slot for slot in made if strides.get(slot) is not None and types[slot].shape}
 
-    def _room(self, step: Instruction, dying: list[Slot]) -> list[str]:
-        """The memory of a slot that dies here, for the answer, where it fits exactly."""
-        (answer,) = step.outputs
+    def _room(self, step: Instruction, dying: list[Slot], answer: Slot) -> list[str]:
+        """The memory of a slot that dies here, for an answer, where it fits exactly."""
         types, strides = self.recorder.types, self.recorder.strides
         if step.lifted or strides.get(answer) is None:
             return []
@@ -244,12 +271,15 @@ class Writer:
 
 
 class Result:
-    """A leaf of what a compiled function returns."""
+    """A leaf of what a compiled function returns.
 
-    __slots__ = ("kind", "value")
+    `node` is the tape that a tensor shows, or its number where the replay makes one.
+    """
 
-    def __init__(self, kind: str, value: Any) -> None:
-        self.kind, self.value = kind, value
+    __slots__ = ("kind", "node", "value")
+
+    def __init__(self, kind: str, value: Any, node: Any = None) -> None:
+        self.kind, self.value, self.node = kind, value, node
 
     def expression(self, writer: Writer) -> str:
         """Source that makes it: a new tensor, a copy, or the very object."""
@@ -260,9 +290,11 @@ class Result:
         if self.kind == "tensor itself":
             return writer._target(self.value)
         term = writer._term(self.value)
+        if self.kind == "taped":
+            return f"tape({self.node}, {term})"
         if self.kind == "array's copy" or self.value in writer.recorder.constants:
             term = f"{term}.copy()"
-        return f"make({term}, None)" if self.kind == "tensor" else term
+        return f"make({term}, {writer._held(self.node)})" if self.kind == "tensor" else term
 
 
 def _slots_in(tree: Any) -> list:

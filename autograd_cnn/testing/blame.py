@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from ..errors import GradientError
 from ..primitive import Primitive
 from ..tape import enable_grad, observe
 from ..tensor import Tensor
+from .report import told
 from .subject import Subject
 
 BUDGET, SECONDS = 60, 1.0
@@ -58,26 +59,36 @@ class _Calls:
             self.calls.append((primitive, list(inputs), attributes, node.line, node.scope))
 
 
-def culprits(run_forward: Callable[[], Any], seed: int = 0, limit: int = 200) -> list[tuple]:
-    """The operations of a call that break a law by themselves: (primitive, line, scope, error)."""
+class Culprits(NamedTuple):
+    """Operations that break a law by themselves, and those that could not be tried, with reasons.
+
+    Each is (primitive, line, scope, error); the latter are lines to print.
+    """
+
+    found: list[tuple]
+    untried: list[str]
+
+
+def culprits(run_forward: Callable[[], Any], seed: int = 0, limit: int = 200) -> Culprits:
+    """The operations of a call that break a law by themselves."""
     from .checker import run_silently
 
     watch = _Calls()
     with observe(watch):
         run_forward()
-    found, seen = [], set()
-    for primitive, inputs, attributes, line, scope in watch.calls[:limit]:
-        key = (primitive.name, line, scope and scope.path)
-        if key in seen:
-            continue
-        seen.add(key)
+    calls = {(p.name, line, scope and scope.path): (p, inputs, attributes, line, scope)
+             for p, inputs, attributes, line, scope in reversed(watch.calls)}  # fmt: skip
+    found, untried = [], []
+    for primitive, inputs, attributes, line, scope in [*reversed(calls.values())][:limit]:
         try:
             run_silently(Subject.of(primitive, inputs, attributes), 2, (2, 3, 4, 5), seed)
         except GradientError as error:
             found.append((primitive, line, scope, error))
-        except Exception:  # a call that cannot be repeated alone cannot be blamed
-            continue
-    return found
+        except Exception as error:  # a call that cannot be repeated alone cannot be blamed
+            untried.append(f"{primitive.name} at {line} could not be tried alone: {told(error)}")
+    if len(calls) > limit:
+        untried.append(f"{len(calls) - limit} more operations were not tried alone")
+    return Culprits(found, untried)
 
 
 def add_culprit(error: Any, subject: Subject, seed: int) -> None:
@@ -89,12 +100,14 @@ def add_culprit(error: Any, subject: Subject, seed: int) -> None:
         with enable_grad():
             subject.outputs(*(Tensor(x, requires_grad=True) for x in subject.values))
 
-    for primitive, line, _, inner in culprits(forward, seed):
+    found, untried = culprits(forward, seed)
+    for primitive, line, _, inner in found[:1]:
         error.culprit = primitive.name
         where = f" for {inner.input_name}" if inner.input_name else ""
         rule = f"the wrong rule is that of {primitive.name}{where}, recorded at {line}"
         error.args = (f"{error}\n  {rule}",)
-        return
+    if not found and untried:
+        error.args = ("\n  ".join([str(error), *untried[:6]]),)
 
 
 # on what
@@ -105,7 +118,11 @@ def explain(
 ) -> None:
     """Give an error its smallest failing example, and the means to draw it."""
     drawn = isinstance(function, Primitive) and not args
-    if not drawn:
+    if error.relation is not None:
+        names = Subject.argument_names(error.relation.both, error.sample.inputs)
+        error.example = Example(dict(zip(names, error.sample.inputs, strict=True)),
+                                error.sample.attributes)  # fmt: skip
+    elif not drawn:
         names = Subject.argument_names(function, args)
         error.example = Example(dict(zip(names, args, strict=True)), attributes)
     found = _smallest(error, function, args, attributes, order, seed)
@@ -113,8 +130,10 @@ def explain(
         error.example, error.smallest = found
         error.args = (f"{error}\n  the smallest failing example found:\n    "
                       + str(error.example).replace("\n", "\n    "),)  # fmt: skip
-    example = error.example
-    error.graph = lambda: _graph(function, example)
+    example, drawing = error.example, function
+    if error.relation is not None:
+        drawing = error.relation.both
+    error.graph = lambda: _graph(drawing, example)
 
 
 def _graph(function: Callable, example: Example | None) -> Any:
@@ -138,28 +157,35 @@ class _Search:
 
     def __init__(self, error: Any, function: Callable, order: int, seed: int) -> None:
         self.law, self.function, self.order, self.seed = error.law, function, order, seed
+        self.relation = error.relation
         self.left, self.until = BUDGET, monotonic() + SECONDS
         self.best: tuple[tuple, Example, GradientError] | None = None
 
     def fails(self, inputs: tuple, attributes: dict[str, Any], rank: tuple = ()) -> bool:
         """Whether the law breaks here too; False once the budget is spent."""
-        from .checker import run_silently
+        from .checker import generator, run_silently
+        from .records import Sample
+        from .relations import holds
 
         if self.left <= 0 or (self.best is not None and monotonic() > self.until):
             return False
         self.left -= 1
         try:
             with np.errstate(all="ignore"):
-                subject = Subject.of(self.function, inputs, attributes)
-                run_silently(subject, self.order, (self.law,), self.seed)
+                if self.relation is not None:
+                    holds(self.relation, Sample(inputs, attributes), generator(self.seed))
+                else:
+                    subject = Subject.of(self.function, inputs, attributes)
+                    run_silently(subject, self.order, (self.law,), self.seed)
         except GradientError as error:
-            names = Subject.argument_names(self.function, inputs)
+            function = self.function if self.relation is None else self.relation.both
+            names = Subject.argument_names(function, inputs)
             example = Example(dict(zip(names, inputs, strict=True)), attributes)
             rank = (example.size, *rank)
             if self.best is None or rank < self.best[0]:
                 self.best = rank, example, error
             return True
-        except Exception:
+        except Exception:  # no arguments of the function: not an example
             return False
         return False
 
@@ -172,10 +198,15 @@ def _smallest(
         import hypothesis
     except ImportError:
         return None
-    if error.law in (10, 13) or hypothesis.currently_in_test_context():
+    if error.law == 13 or hypothesis.currently_in_test_context():
         return None
     search = _Search(error, function, order, seed)
-    if args:
+    if error.law == 10:
+        from .strategies import samples
+
+        strategy = samples(error.relation)
+        fails = lambda sample: search.fails(sample.inputs, sample.attributes)
+    elif args:
         strategy = _smaller(hypothesis.strategies, args)
         fails = lambda drawn: search.fails(drawn[0], attributes, drawn[1])
     else:
@@ -189,8 +220,8 @@ def _smallest(
     )  # fmt: skip
     try:
         hypothesis.find(strategy, fails, settings=options)
-    except Exception:  # nothing found, or the budget ran out halfway: what was found counts
-        pass
+    except hypothesis.errors.HypothesisException:
+        pass  # nothing found, or the budget ran out halfway: what was found counts
     return search.best[1:] if search.best else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from ..named import find
 
@@ -40,29 +41,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Run the command with parsed arguments."""
+    from .checker import chosen_laws
+
     wanted = [bool(chosen.function), chosen.all, chosen.mutations]
     if sum(wanted) != 1:
         print("autograd-cnn check: give MODULE:FUNCTION, --all or --mutations", file=sys.stderr)
         return 2
     try:
-        if chosen.all:
-            return _all(chosen)
-        return _mutations(chosen) if chosen.mutations else _function(chosen)
+        chosen_laws(chosen.laws, chosen.order)
+        if chosen.function:
+            function = _named(chosen)
     except ValueError as error:
         print(f"autograd-cnn check: {error}", file=sys.stderr)
         return 2
+    if chosen.function:
+        return _function(chosen, function)
+    return _all(chosen) if chosen.all else _mutations(chosen)
 
 
-def _function(chosen: argparse.Namespace) -> int:
-    import numpy as np
-
-    from ..errors import GradientError
+def _named(chosen: argparse.Namespace) -> Any:
+    """The function to check; ValueError where there is none, or no shape for its arguments."""
     from ..primitive import TABLE, Primitive
-    from .checker import check
 
     function = find(chosen.function)
     if not chosen.shape and not (isinstance(function, Primitive) and function.name in TABLE):
         raise ValueError(f"{chosen.function} needs a --shape for each of its arguments")
+    return function
+
+
+def _function(chosen: argparse.Namespace, function: Any) -> int:
+    import numpy as np
+
+    from ..errors import GradientError
+    from .checker import check
+
     rng = np.random.default_rng(chosen.seed)
     arguments = [rng.standard_normal(shape) for shape in chosen.shape]
     try:
@@ -82,6 +94,7 @@ def _all(chosen: argparse.Namespace) -> int:
     )  # fmt: skip
     print(table)
     print(table.why_not())
+    print(table.skips())
     for error in table.errors:
         print(f"\n{error}")
     return 0 if table.ok else 1

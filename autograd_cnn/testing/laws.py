@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .report import broken
+from .report import broken, told
 from .state import TOLERANCE, State, magnitude, products, relative_error, total
-from .subject import Arrays, CannotBeComplex
+from .subject import STEP, Arrays, CannotBeComplex
 
 COORDINATES = 12
 """At most this many entries of each input are differentiated one by one."""
@@ -25,16 +25,17 @@ def exact_adjoint(state: State, linear: bool | None) -> None:
     all of them (declared), must not be tried (False), or may be (None).
     """
     if linear is False:
-        return state.skip(
+        return state.does_not_apply(
             1, "piecewise or not linear: the exact laws need whole numbers to stay so"
         )
     for position in range(len(state.values)):
         with np.errstate(all="ignore"):
-            points = [next(_affine_points(state, position), None) for _ in range(2)]
-            for point in points:
-                if point is not None:
-                    _compare_adjoint(state, position, *point, declared=bool(linear))
-        if None not in points:
+            points = [_affine_point(state, position) for _ in range(2)]
+            compared = [
+                point is not None and _compare_adjoint(state, position, *point, bool(linear))
+                for point in points
+            ]
+        if all(compared):
             state.exact.add(position)
         elif linear:
             broken(
@@ -43,17 +44,32 @@ def exact_adjoint(state: State, linear: bool | None) -> None:
                 "is not f(a) − f(0) + f(b) − f(0) on whole numbers",
                 line=state.subject.line,
             )  # fmt: skip
-    if not state.exact:
-        state.skip(1, "not affine in any input")
+    if not state.exact and not state.report.law(1).skipped:
+        state.does_not_apply(1, "not affine in any input")
 
 
-def _affine_points(state: State, position: int) -> Iterator[tuple[Arrays, int]]:
-    """Points of whole numbers where f is affine in one input and gives whole numbers, exactly."""
+Point = tuple[Arrays, Arrays, np.ndarray, int]
+"""Whole numbers for inputs and for cotangents, one input's gradient there, and their multiple."""
+
+
+def _affine_point(state: State, position: int) -> Point | None:
+    """Where f is affine in one input and gives whole numbers, exactly; best if the vjp does too."""
+    found = None
     for multiple in (1, MULTIPLE) if state.coarseness == 1 else (1,):
         values = [state.whole(x.shape, multiple if k == position else 1)
                   for k, x in enumerate(state.values)]  # fmt: skip
-        if _is_affine(state, values, position, 5 * multiple):
-            yield values, multiple
+        try:
+            affine = _is_affine(state, values, position, 5 * multiple)
+        except Exception as error:  # a singular matrix, or what else whole numbers may not be
+            state.skip(1, f"whole numbers are no arguments of it: {told(error)}")
+            return None
+        if affine:
+            cotangents = [state.whole(y.shape, multiple) for y in state.outputs]
+            pulled = state.subject.pull(values, cotangents)[position]
+            found = values, cotangents, pulled, multiple
+            if _is_whole(pulled):
+                break
+    return found
 
 
 def _is_affine(state: State, values: Arrays, position: int, multiple: int) -> bool:
@@ -63,10 +79,7 @@ def _is_affine(state: State, values: Arrays, position: int, multiple: int) -> bo
     def at(x: np.ndarray) -> Arrays:
         return state.subject.evaluate([*values[:position], x, *values[position + 1 :]])
 
-    try:
-        zero, both, first, second, turned, thrice = map(at, (0 * a, a + b, a, b, -a, 3 * a))
-    except Exception:
-        return False
+    zero, both, first, second, turned, thrice = map(at, (0 * a, a + b, a, b, -a, 3 * a))
     return all(
         all(map(_is_whole, (y0, y1, y2, y3, y4, y5)))
         and np.array_equal(y1 - y0, (y2 - y0) + (y3 - y0))
@@ -87,13 +100,14 @@ def _is_rounded(x: np.ndarray) -> bool:
 
 
 def _compare_adjoint(
-    state: State, position: int, values: Arrays, multiple: int, declared: bool
-) -> None:
+    state: State, position: int, values: Arrays, cotangents: Arrays, pulled: np.ndarray,
+    multiple: int, declared: bool,
+) -> bool:  # fmt: skip
+    """Whether the comparison could be made; GradientError where it fails."""
     subject = state.subject
-    cotangents = [state.whole(y.shape, multiple) for y in state.outputs]
-    pulled = subject.pull(values, cotangents)[position]
     if not declared and (not np.isfinite(pulled).all() or _is_rounded(pulled)):
-        return  # a singular point, as 0 is of √x, or fractions inside: law 3 looks elsewhere
+        state.skip(1, "the whole numbers drawn are a singular point, or fractions come up inside")
+        return False  # as 0 is of √x: law 3 looks elsewhere
     direction = values[position]
     name = subject.input_names[position]
 
@@ -117,6 +131,7 @@ def _compare_adjoint(
     what = f"the backward rule for {name} is not its adjoint" + (f" at {index}" if index else "")
     scale = max(abs(value) for value in found.values())
     state.compare(1, what, found, scale, position, index)
+    return True
 
 
 def adjoint(state: State) -> None:
@@ -159,7 +174,8 @@ def _against_rule(
     """Compare ⟨u, J·d⟩, found without the rules, with ⟨d, vjp(u)⟩."""
     terms = products(pushed, state.cotangents)
     along = direction * state.pulled[position]
-    scale = max(magnitude(terms), float(np.abs(along).sum()))
+    # below the step, its own square is all that the complex step sees
+    scale = max(magnitude(terms), float(np.abs(along).sum()), STEP)
     left, right = total(terms), float(along.sum())
     tolerance = TOLERANCE[5] if state.reported else TOLERANCE[law]
     if law == 4:
@@ -197,13 +213,11 @@ def richardson(state: State) -> None:
         value, estimate = difference(state, position, direction)
         scale = abs(value) + float(np.abs(direction * state.pulled[position]).sum())
         if not np.isfinite(value) or estimate > 1e-4 * max(scale, 1e-8):
-            continue  # the estimate itself says that nothing can be concluded
+            state.skip(4, "the differences are too noisy for their own estimate")
+            continue
         pushed = [np.asarray(value)]
         with_rule = _Scalar(state)
         _against_rule(with_rule, 4, "differences", pushed, position, direction, index, estimate)
-    entry = state.report.law(state.reported or 4)
-    if not entry.comparisons:
-        state.skip(4, "differences are too noisy here to conclude anything")
 
 
 class _Scalar(State):
@@ -215,23 +229,26 @@ class _Scalar(State):
         self.size = state.size  # that of f: its outputs go with its own cotangents
 
 
-def difference(state: State, position: int, direction: np.ndarray) -> tuple[float, float]:
+def difference(
+    state: State, position: int, direction: np.ndarray, values: Arrays | None = None
+) -> tuple[float, float]:
     """⟨u, ∂f·d⟩ by Ridders' method, and its error estimate (Ridders 1982).
 
     Steps that would leave the piece of a piecewise function are shortened until they do not.
     """
     from .kinks import signature
 
-    x = state.values[position]
+    values = state.values if values is None else values
+    x = values[position]
     size = float(np.abs(direction).max(initial=0.0)) or 1.0
     step = 0.05 * max(1.0, float(np.abs(x).mean()) if x.size else 1.0) / size
     along = _only(state, position, direction)
-    here = signature(state.subject, state.values)[0]
+    here = signature(state.subject, values)[0]
 
     def at(t: float) -> tuple[float, bool]:
-        values = [v + t * d for v, d in zip(state.values, along, strict=True)]
+        moved = [v + t * d for v, d in zip(values, along, strict=True)]
         with np.errstate(all="ignore"):
-            found, outputs = signature(state.subject, values)
+            found, outputs = signature(state.subject, moved)
         return dot(outputs, state.cotangents), found == here
 
     for _ in range(20):
@@ -239,10 +256,11 @@ def difference(state: State, position: int, direction: np.ndarray) -> tuple[floa
             break
         step /= 3
     epsilon = state.coarseness * float(np.finfo(np.float64).eps)
-    return _extrapolate(lambda t: at(t)[0], step, epsilon)
+    return extrapolate(lambda t: at(t)[0], step, epsilon)
 
 
-def _extrapolate(f: Any, step: float, epsilon: float) -> tuple[float, float]:
+def extrapolate(f: Any, step: float, epsilon: float) -> tuple[float, float]:
+    """The derivative of f at 0 from central differences, step after half a step, and its error."""
     rows: list[list[float]] = []
     best, error = np.nan, np.inf
     for level in range(8):

@@ -2,8 +2,9 @@
 
 Mutants of a rule r(g, …): 1.001·r, r·(1 + 1e-9), −r, 0·r, r transposed, r with two of the values
 it reads exchanged, the rule of another input in its place, and r with its values taken for
-constants, which is wrong from the second derivative on. In the code of r, every sum loses its
-second term or changes its sign, and every product or quotient its second factor.
+constants, which is wrong from the second derivative on. In the code of r, and of the helpers that
+it calls, every sum loses its second term or changes its sign, and every product, quotient or power
+its second operand.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 
 from .. import ops, tree
 from ..errors import GradientError
-from ..primitive import TABLE, Primitive, Rule
+from ..primitive import TABLE, Primitive, Rule, fused
 from ..tensor import Tensor
 from .draw import Draw
 
@@ -118,6 +119,7 @@ def mutants(primitive: Primitive) -> Iterator[tuple[Mutant, dict[str, Callable]]
         wrong |= {f"the rule of {other}": rules[other] for other in rules if other != name}
         wrong |= dict(_reads(formula))
         wrong |= dict(operator_mutants(formula))
+        wrong |= dict(helper_mutants(formula))
         for change, mutated_formula in wrong.items():
             yield Mutant(primitive.name, name, change), {name: mutated_formula}
 
@@ -162,7 +164,7 @@ def operator_mutants(formula: Callable) -> Iterator[tuple[str, Callable]]:
     code = getattr(formula, "__code__", None)
     steps = list(dis.get_instructions(code)) if code is not None else []
     for number, step in enumerate(steps[:-1]):
-        if step.opname != "BINARY_OP" or step.argrepr not in "+-*/":
+        if step.opname != "BINARY_OP" or step.argrepr not in ("+", "-", "*", "/", "**"):
             continue
         start, stop = step.offset, steps[number + 1].offset
         where = f"operator {number} of the code"
@@ -174,6 +176,27 @@ def operator_mutants(formula: Callable) -> Iterator[tuple[str, Callable]]:
             yield f"a {step.argrepr} b → the other sign ({where})", _with_code(formula, turned)
 
 
+def helper_mutants(formula: Callable) -> Iterator[tuple[str, Callable]]:
+    """A formula that calls a private or fused helper with one operator of its code changed."""
+    code = getattr(formula, "__code__", None)
+    for name in dict.fromkeys(_names(code)) if code is not None else ():
+        helper = formula.__globals__.get(name)
+        if isinstance(helper, fused):
+            for change, wrong in operator_mutants(helper.decomposition):
+                yield f"in {name}, {change}", _with_code(formula, code, {name: fused(wrong)})
+        elif isinstance(helper, FunctionType) and helper.__name__.startswith("_"):
+            for change, wrong in operator_mutants(helper):
+                yield f"in {name}, {change}", _with_code(formula, code, {name: wrong})
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    """The names that a function reads, those inside its comprehensions too."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
+
+
 def _patched(code: CodeType, start: int, stop: int, instruction: list[int]) -> CodeType:
     """The code with what is from start to stop replaced by one instruction and nothing."""
     nothing = [dis.opmap["NOP"], 0] * ((stop - start) // 2 - 1)
@@ -182,10 +205,11 @@ def _patched(code: CodeType, start: int, stop: int, instruction: list[int]) -> C
     return code.replace(co_code=bytes(body))
 
 
-def _with_code(formula: Any, code: CodeType) -> Callable:
+def _with_code(formula: Any, code: CodeType, others: dict[str, Any] | None = None) -> Callable:
     return FunctionType(
-        code, formula.__globals__, formula.__name__, formula.__defaults__, formula.__closure__
-    )
+        code, {**formula.__globals__, **(others or {})}, formula.__name__, formula.__defaults__,
+        formula.__closure__,
+    )  # fmt: skip
 
 
 def _like(formula: Callable, wrong: Callable) -> Callable:
@@ -202,7 +226,8 @@ def _try(
     record: Any, samples: list[Any], right: list[list], formulas: dict[str, Callable], seed: int
 ) -> tuple[str | None, bool]:
     """What caught the mutant, and whether it changes any gradient at all."""
-    from . import checker
+    from . import record_check
+    from .checker import AT_A_POINT
 
     primitive, differs = record.function, False
     for number, sample in enumerate(samples, seed):
@@ -211,7 +236,7 @@ def _try(
                 if _equal(right[number - seed], _gradients(primitive, sample, number)):
                     continue
                 differs = True
-                checker.check_sample(record, sample, 2, checker.AT_A_POINT, number)
+                record_check.check_sample(record, sample, 2, AT_A_POINT, number)
             except GradientError as error:
                 return f"law {error.law}", True  # type: ignore[attr-defined]
             except Exception as error:

@@ -74,19 +74,15 @@ class _Reporter:
             LISTENERS.remove(self.note)
         output = getattr(self.config, "workeroutput", None)
         if output is not None and self.table is not None:
-            import pickle
-
-            output[_KEY] = pickle.dumps(list(self.table.reports.values())).hex()
+            output[_KEY] = [report.to_dict() for report in self.table.reports.values()]
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Take over what a worker process gathered."""
-        sent = getattr(node, "workeroutput", {}).get(_KEY)
-        if sent:
-            import pickle
+        from .report import Report
 
-            for report in pickle.loads(bytes.fromhex(sent)):
-                self.note(report)
+        for fields in getattr(node, "workeroutput", {}).get(_KEY, ()):
+            self.note(Report.from_dict(fields))
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         terminalreporter.section("gradient checks")

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..checkpointing import checkpoint
 from ..engine import backward, gradients
 from ..tape import enable_grad
 from ..tensor import Tensor
-from ..checkpointing import checkpoint
 from .draw import Draw
 from .report import broken
 from .state import State

@@ -35,15 +35,19 @@ class KinkSample:
 
 @dataclass(frozen=True)
 class Record:
-    """What the laws need to know of one operation."""
+    """What the laws need to know of one operation.
+
+    `why_not` says of some laws why they do not apply, `not_repeated` why its arguments cannot have
+    equal rows, as a stride of 0 makes them.
+    """
 
     name: str
     function: Callable[..., Any]
     make: Callable[[Draw], Sample]
     kinks: tuple[KinkSample, ...] = ()
     why_not: dict[int, str] = field(default_factory=dict)
-    decomposition: Callable[..., Any] | None = None
     keeps_dtype: bool = True
+    not_repeated: str | None = None
 
 
 RECORDS: dict[str, Record] = {}
@@ -81,6 +85,7 @@ def load() -> None:
         records_layers,
         records_structure,
         records_widened,
+        relations_composites,
         relations_elementwise,
         relations_layers,
     )

@@ -73,9 +73,9 @@ record("divide", _quotient)
 record("power", _power)
 record("where", _chosen)
 
-_jump = "a step: at the jump a one-sided derivative is infinite; the documented one is 0"
-record("sign", _apart, why_not={11: _jump})
-record("step", _apart, why_not={11: _jump})
+# at a jump the one-sided derivatives are those beside it
+record("sign", _apart, kinks=(kink([0.0, -1.0], {"x": [0.0, 0.0]}),))
+record("step", _apart, kinks=(kink([0.0, 1.0], {"x": [0.0, 0.0]}),))
 record("abs", _apart, kinks=(kink([0.0, -1.0, 2.0], {"x": [0.0, -1.0, 1.0]}),))
 record("relu", _apart, kinks=(kink([0.0, -1.0, 2.0], {"x": [0.0, 0.0, 1.0]}),))
 record(
@@ -106,6 +106,9 @@ record(
 record("to_device", lambda draw: sample(draw.normal(draw.shape()), source="cpu", device="cpu"))
 
 
+_SCALE, _LIMIT = 1.0507009873554805, 1.0507009873554805 * 1.6732632423543772
+
+
 def _along_axis(draw: Draw) -> Sample:
     x = draw.normal(draw.shape(1, 3))
     return sample(x, axis=draw.integer(0, x.ndim - 1))
@@ -114,5 +117,6 @@ def _along_axis(draw: Draw) -> Sample:
 record("softmax", _along_axis)
 record("log_softmax", _along_axis)
 
-composite(ops.selu, _apart)
+composite(ops.selu, _apart, kinks=(kink([0.0, 1.0], {"x": [_LIMIT, _SCALE]}),))
+composite(ops.relu6, _apart, kinks=(kink([0.0, 6.0, 3.0], {"x": [0.0, 0.0, 1.0]}),))
 composite(ops.log_sigmoid, anywhere)

@@ -153,26 +153,12 @@ def _layer_norm(draw: Draw) -> Sample:
     return sample(x, *_parameters(draw, shape), axes=axes, shape=shape, eps=eps)
 
 
-def _normalised(x: Any, weight: Any, bias: Any, axes: tuple, shape: tuple, eps: float) -> Any:
-    """What batch and layer norm are made of."""
-    centred = x - ops.mean(x, axes, True)
-    y = centred / ops.sqrt(ops.mean(centred * centred, axes, True) + eps)
-    y = y if weight is None else y * ops.reshape(weight, shape)
-    return y if bias is None else y + ops.reshape(bias, shape)
-
-
 def _inference(draw: Draw) -> Sample:
     x = draw.normal((3, 2, 2))
     return sample(
         x, draw.normal((2,)), draw.uniform((2,), 0.3, 2.0), *_parameters(draw, (2,)),
         shape=(1, 2, 1), eps=1e-5,
     )  # fmt: skip
-
-
-def _inferred(x, mean, var, weight, bias, shape, eps) -> Any:
-    y = (x - ops.reshape(mean, shape)) / ops.sqrt(ops.reshape(var, shape) + eps)
-    y = y if weight is None else y * ops.reshape(weight, shape)
-    return y if bias is None else y + ops.reshape(bias, shape)
 
 
 def _response(draw: Draw) -> Sample:
@@ -183,14 +169,10 @@ def _response(draw: Draw) -> Sample:
     )  # fmt: skip
 
 
-def _responded(x, before, after, alpha, beta, k) -> Any:
-    return x / (ops.channel_window_sum(x * x, before, after) * alpha + k) ** beta
-
-
-record("batch_norm", _batch_norm, decomposition=_normalised)
-record("layer_norm", _layer_norm, decomposition=_normalised)
-record("batch_norm_inference", _inference, decomposition=_inferred)
-record("local_response_norm", _response, decomposition=_responded)
+record("batch_norm", _batch_norm)
+record("layer_norm", _layer_norm)
+record("batch_norm_inference", _inference)
+record("local_response_norm", _response)
 record(
     "channel_window_sum",
     lambda draw: sample(

@@ -84,8 +84,8 @@ def _concatenate(draw: Draw) -> Sample:
     shape = list(draw.shape(1, 3))
     axis = draw.integer(0, len(shape) - 1)
     pieces = []
-    for _ in range(draw.integer(1, 3)):
-        shape[axis] = draw.integer(0, 3)
+    for k in range(draw.integer(1, 3)):
+        shape[axis] = draw.integer(0 if k else 1, 3)
         pieces.append(draw.normal(shape))
     return sample(*pieces, axis=axis)
 
@@ -131,7 +131,7 @@ def _along(draw: Draw) -> Sample:
     axis = draw.integer(0, len(shape) - 1)
     x = draw.normal(shape)
     n = shape[axis]
-    shape[axis] = draw.integer(0, 4)
+    shape[axis] = draw.integer(1, 4)
     return sample(x, draw.generator().integers(0, n, shape), axis=axis)
 
 
@@ -193,7 +193,7 @@ def _spread_out(draw: Draw) -> Sample:
 
 composite(ops.var, _spread_out)
 composite(ops.std, _spread_out)
-composite(ops.min, _spread_out)
+composite(ops.min, _spread_out, kinks=(kink([1.0, 1.0, 2.0], {"x": [0.5, 0.5, 0.0]}),))
 composite(ops.matmul, _matmul_shapes, name="matmul of vectors")
 composite(
     lambda x, y, axis: ops.stack([x, y], axis),

@@ -109,12 +109,14 @@ def _normed(draw: Draw) -> Sample:
     return sample(x, ord=draw.choice([2, 2, 3, 1.5]), axes=axes, keepdims=keepdims)
 
 
-_repeated = {9: "equal rows, as a stride of 0 makes them, are those of a singular matrix"}
-record("solve", _system, why_not=_repeated)
-record("inv", _square, why_not=_repeated)
+_repeated = "equal rows, as a stride of 0 makes them, are those of a singular matrix"
+_fractions = {1: "not affine in a matrix, and its answer for one of whole numbers is of fractions"}
+record("solve", _system, not_repeated=_repeated)
+record("inv", _square, why_not=_fractions, not_repeated=_repeated)
 record("det", _square)
-record("slogdet", _square, why_not=_repeated)
-record("cholesky", lambda draw: sample(_spread(draw, 0.5)), why_not=_repeated)
+record("slogdet", _square, not_repeated=_repeated)
+record("cholesky", lambda draw: sample(_spread(draw, 0.5)), why_not=_fractions,
+       not_repeated=_repeated)  # fmt: skip
 record("eigh", lambda draw: sample(_spread(draw, -1.0), tolerance=1e-15))
 record(
     "norm",
@@ -137,7 +139,8 @@ composite(
     lambda a, b: ops.solve(a, b),
     lambda draw: sample(_regular(draw, 3, ()), draw.normal((3,))),
     name="solve for a vector",
-    why_not=_repeated,
+    why_not=_fractions,
+    not_repeated=_repeated,
 )
 composite(lambda x: list(ops.eigh(x)), lambda draw: sample(_spread(draw, -1.0)), name="eigh, both")
 
@@ -174,6 +177,10 @@ composite(
         axis=draw.integer(0, 1),
     ),
     name="norm of vectors",
+    kinks=(
+        kink([1.0, -1.0, 0.5], {"x": [0.5, -0.5, 0.0]}, ord=float("inf"), axis=0),
+        kink([1.0, 0.0, 0.5], {"x": [1.0, 0.0, 1.0]}, ord=1, axis=0),
+    ),
 )
 
 # windows
@@ -313,14 +320,18 @@ def _matched(draw: Draw) -> Sample:
 
 composite(ops.silu, _anywhere)
 composite(ops.mish, _anywhere)
-composite(ops.hardswish, _apart)
+composite(ops.hardswish, _apart, kinks=(kink([-3.0, 3.0, 0.0], {"x": [0.0, 1.0, 0.5]}),))
 composite(
     ops.prelu,
     lambda draw: sample(draw.apart((2, 3, 2)), draw.normal(draw.choice([(1,), (3,), ()]))),
+    kinks=(kink(([0.0, 1.0, -1.0], [0.25]), {"x": [0.25, 1.0, 0.25]}),),
 )
 composite(ops.huber_loss, _matched)
 composite(ops.smooth_l1_loss, _matched)
-composite(ops.hinge_loss, _matched)
+composite(
+    ops.hinge_loss, _matched,
+    kinks=(kink(([1.0, -1.0], [1.0, 1.0]), {"x": [0.0, -1.0]}, reduction="sum"),),
+)  # fmt: skip
 
 
 def _divergence(draw: Draw) -> Sample:
@@ -336,3 +347,30 @@ composite(
     name="multi_margin_loss",
 )
 composite(ops.weight_norm, lambda draw: sample(draw.normal((3, 2, 2)), draw.normal((3,))))
+
+
+def _combined(draw: Draw) -> Sample:
+    x, axis = draw.apart(draw.shape(1, 2)), 0
+    places = draw.generator().integers(0, x.shape[axis], draw.integer(1, 4))
+    return sample(x, places, draw.apart((len(places), *x.shape[1:])) + 0.1)
+
+
+_tie = (kink(([1.0, 2.0], np.array([0]), [1.0]), {"x": [0.5, 1.0], "value": [0.5]}),)
+composite(ops.index_multiply, _combined)
+composite(ops.index_max, _combined, kinks=_tie)
+composite(ops.index_min, _combined, kinks=_tie)
+composite(ops.prod, lambda draw: sample(*_with_zeros(draw).inputs))
+composite(
+    lambda x, y: ops.einsum("...ii,j...->j...", x, y),
+    lambda draw: sample(draw.normal((2, 1, 3, 3)), draw.normal((2, *draw.choice([(4,), (2, 4)])))),
+    name="einsum with a diagonal",
+)
+
+
+def _read(draw: Draw) -> Sample:
+    border, width = draw.choice([("repeat", 1.0), ("repeat", 1.7), ("exclude", 2.0)])
+    places = tuple(draw.uniform((3,), -1.5, 5.5).tolist())
+    return sample(draw.normal((5, 2)), places, 0, draw.choice(["linear", "cubic"]), width, border)
+
+
+composite(ops.resample, _read)

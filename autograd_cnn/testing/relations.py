@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import GradientError
 from .draw import Draw
 from .records import Sample
 from .report import Report, broken
@@ -57,14 +58,22 @@ def relate(name: str, seed: int, report: Report, draws: int = 1) -> None:
                 holds(each, each.make(Draw(rng)), rng, report)
 
 
-def holds(relation: Relation, sample: Sample, rng: np.random.Generator, report: Report) -> None:
+def holds(
+    relation: Relation, sample: Sample, rng: np.random.Generator, report: Report | None = None
+) -> None:
     """Compare both sides of a relation at one sample; GradientError where they differ."""
+    report = Report(relation.name) if report is None else report
     sides = [Subject.of(_side(relation.both, k), sample.inputs, sample.attributes) for k in (0, 1)]
     drawn = sides[0].values
-    _compare(relation, sides, drawn, rng, report, None)
-    if relation.exact:
-        whole = [_whole(rng, x.shape) for x in drawn]
-        _compare(relation, sides, whole, rng, report, 0.0)
+    try:
+        _compare(relation, sides, drawn, rng, report, None)
+        if relation.exact:
+            whole = [_whole(rng, x.shape) for x in drawn]
+            _compare(relation, sides, whole, rng, report, 0.0)
+    except GradientError as error:
+        raised: Any = error
+        raised.relation, raised.sample = relation, sample
+        raise
     report.evaluations += sum(side.evaluations for side in sides)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, NoReturn
 
 from ..errors import GradientError
@@ -32,7 +32,10 @@ SHARES = (7, 12)
 
 @dataclass
 class Law:
-    """How one law fared: the worst relative error of its comparisons, or why it does not apply."""
+    """How one law fared: the worst relative error of its comparisons, or why it does not apply.
+
+    `skipped` counts the comparisons that could not be made, by their reason.
+    """
 
     number: int
     tolerance: float = 0.0
@@ -40,20 +43,39 @@ class Law:
     comparisons: int = 0
     why_not: str | None = None
     broken: bool = False
+    skipped: dict[str, int] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         return LAWS[self.number]
 
+    @property
+    def held(self) -> bool:
+        """Whether something was compared, and nothing differed."""
+        return self.comparisons > 0 and not self.broken
+
+    @property
+    def open(self) -> bool:
+        """Whether the law applies, but every comparison had to be skipped."""
+        return not self.comparisons and not self.broken and not self.why_not and bool(self.skipped)
+
+    @property
+    def reasons(self) -> str:
+        """Why comparisons were skipped, and how many."""
+        return "; ".join(f"{count} skipped: {why}" for why, count in sorted(self.skipped.items()))
+
     def __str__(self) -> str:
         start = f"{self.number:>4}  {self.name:<20}"
+        notes = "; ".join(text for text in (self.why_not, self.reasons) if text)
         if self.broken:
             return f"{start}broken    {self.comparisons} comparisons"
+        if self.open:
+            return f"{start}?         nothing could be concluded; {notes}"
         if self.comparisons == 0:
-            return f"{start}–         {self.why_not or 'nothing to compare'}"
+            return f"{start}–         {notes or 'nothing to compare'}"
         allowed = "exact" if self.tolerance == 0 else f"allowed {self.tolerance:.0e}"
         allowed = "of the bound" if self.number in SHARES else allowed
-        note = f"; {self.why_not}" if self.why_not else ""
+        note = f"; {notes}" if notes else ""
         return f"{start}{self.worst:<9.2g} {allowed}, {self.comparisons} comparisons{note}"
 
 
@@ -87,6 +109,11 @@ class Report:
         """The largest relative error of any law in double precision."""
         return max((law.worst for n, law in self.laws.items() if n not in SHARES), default=0.0)
 
+    @property
+    def open(self) -> list[int]:
+        """The laws of which every comparison was skipped: they neither held nor broke."""
+        return [number for number, law in sorted(self.laws.items()) if law.open]
+
     def absorb(self, other: Report) -> None:
         """Enter what another check of the same function found: the worst, the most, the nearest."""
         for number, theirs in other.laws.items():
@@ -99,6 +126,8 @@ class Report:
             ours.comparisons += theirs.comparisons
             ours.worst = max(ours.worst, theirs.worst)
             ours.tolerance = max(ours.tolerance, theirs.tolerance)
+            for reason, count in theirs.skipped.items():
+                self.skip(number, reason, count)
         self.evaluations += other.evaluations
         self.kinks += [kink for kink in other.kinks if kink not in self.kinks]
         self.notes += [note for note in other.notes if note not in self.notes]
@@ -109,16 +138,21 @@ class Report:
         """Count one comparison of a law; whether it is within the tolerance."""
         law = self.law(number)
         law.comparisons += 1
-        law.worst = max(law.worst, error)
-        law.tolerance = max(law.tolerance, tolerance)
+        law.worst = max(law.worst, float(error))
+        law.tolerance = max(law.tolerance, float(tolerance))
         return error <= tolerance
+
+    def skip(self, number: int, reason: str, count: int = 1) -> None:
+        """Count comparisons of a law that could not be made, and say why."""
+        skipped = self.law(number).skipped
+        skipped[reason] = skipped.get(reason, 0) + count
 
     def law(self, number: int) -> Law:
         """The entry of a law, made on first use."""
         return self.laws.setdefault(number, Law(number))
 
     def __str__(self) -> str:
-        held = sum(law.comparisons > 0 for law in self.laws.values())
+        held = sum(law.held for law in self.laws.values())
         lines = [f"{self.name}: {held} laws hold, {self.evaluations} evaluations"]
         lines += [str(self.laws[number]) for number in sorted(self.laws)]
         lines += [f"      kink: {kink}" for kink in self.kinks]
@@ -127,6 +161,18 @@ class Report:
             lines.append(f"      tape: {kept} bytes kept, {declared} declared")
         lines += [f"      {note}" for note in self.notes]
         return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as strings, numbers, lists and dictionaries, as JSON has them."""
+        return asdict(self) | {"laws": [asdict(law) for law in self.laws.values()]}
+
+    @classmethod
+    def from_dict(cls, entries: dict[str, Any]) -> Report:
+        """The report that `to_dict` made these entries of."""
+        own = {f.name: entries[f.name] for f in fields(cls)}
+        laws = {law["number"]: Law(**law) for law in entries["laws"]}
+        kinks = [Kink(**kink) for kink in entries["kinks"]]
+        return cls(**own | {"laws": laws, "kinks": kinks})
 
 
 def broken(
@@ -153,8 +199,13 @@ def broken(
     raised: Any = GradientError("\n".join(lines))
     raised.law, raised.name, raised.sides, raised.error = law, name, dict(sides or {}), error
     raised.input_name, raised.index, raised.line, raised.culprit = input_name, index, line, None
-    raised.example = raised.smallest = None
+    raised.example = raised.smallest = raised.relation = None
     raise raised
+
+
+def told(error: Exception) -> str:
+    """An error on one line, for the reason of a skipped comparison."""
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}".rstrip(": ")
 
 
 LISTENERS: list[Callable[[Report], None]] = []

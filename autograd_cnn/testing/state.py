@@ -109,9 +109,15 @@ class State:
         terms = [y * g for y, g in zip(self.outputs, self.cotangents, strict=True)]
         return max(largest(self.pulled), largest(terms) / (1.0 + largest(self.values)))
 
-    def skip(self, law: int, reason: str) -> None:
+    def does_not_apply(self, law: int, reason: str) -> None:
+        """Say why a law does not apply; at order 2 the others stand for it."""
         if not self.reported:
             self.report.law(law).why_not = reason
+
+    def skip(self, law: int, reason: str) -> None:
+        """Count a comparison that could not be made, and say why."""
+        prefix = f"order {self.subject.order}, {LAWS[law]}: " if self.reported else ""
+        self.report.skip(self.reported or law, prefix + reason)
 
 
 class _Precision:

@@ -17,6 +17,7 @@ from .geometry import draw_conv, draw_pool
 from .layouts import LAYOUTS, relaid, repeated
 from .programs import draw_program
 from .records import Record, record_of
+from .relations import Relation
 
 
 def shapes(min_dims: int = 0, max_dims: int = 4, min_side: int = 0, max_side: int = 4) -> Any:
@@ -88,8 +89,11 @@ def pool_geometry(ndim: int = 2) -> Any:
     return _drawn(lambda draw: draw_pool(draw, ndim))
 
 
-def samples(record: str | Record) -> Any:
-    """Arguments of a primitive, by name or by its record; `.inputs` and `.attributes`."""
+def samples(record: str | Record | Relation) -> Any:
+    """Arguments of a primitive, by name or by its record; `.inputs` and `.attributes`.
+
+    Also those of a relation.
+    """
     return _drawn((record_of(record) if isinstance(record, str) else record).make)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from ..errors import GradientError
-from .checker import check_record, chosen_laws
+from .checker import chosen_laws
+from .record_check import check_record
 from .report import LAWS, Law, Report
 
 
@@ -19,9 +20,9 @@ class Table:
 
     @property
     def ok(self) -> bool:
-        """Whether every law held everywhere."""
-        broken = any(law.broken for r in self.reports.values() for law in r.laws.values())
-        return not self.errors and not broken
+        """Whether every law held everywhere, and none was left open."""
+        laws = [law for report in self.reports.values() for law in report.laws.values()]
+        return not self.errors and not any(law.broken or law.open for law in laws)
 
     def add(self, report: Report) -> None:
         """Enter a report; several of one name become one line."""
@@ -36,7 +37,8 @@ class Table:
         for name, report in sorted(self.reports.items()):
             for number, law in sorted(report.laws.items()):
                 if not law.comparisons:
-                    where.setdefault((number, law.why_not or "nothing to compare"), []).append(name)
+                    reason = law.why_not or law.reasons or "nothing to compare"
+                    where.setdefault((number, reason), []).append(name)
         return "\n".join(
             f"{number:>3} {LAWS[number]}: {reason} ({_some(names)})"
             for (number, reason), names in sorted(where.items())
@@ -51,15 +53,32 @@ class Table:
             lines.append(f"{name:<{width}}{cells}")
         lines.append(head)
         names = ", ".join(f"{number} {name}" for number, name in LAWS.items())
-        held = sum(law.comparisons for r in self.reports.values() for law in r.laws.values())
+        laws = [law for report in self.reports.values() for law in report.laws.values()]
+        made, skipped = (sum(law.comparisons for law in laws),
+                         sum(sum(law.skipped.values()) for law in laws))  # fmt: skip
+        open_ones = sum(law.open for law in laws)
+        verdict = f"{len(self.errors)} broken" + (f", {open_ones} open" if open_ones else "")
         lines += [
             f"laws: {names}",
             "worst relative error (7 and 12: share of the bound allowed); 0 is exact, – does not "
-            "apply, ✗ is broken",
-            f"{len(self.reports)} operations, {held:,} comparisons, "
-            f"{'every law holds' if self.ok else f'{len(self.errors)} broken'}",
+            "apply, ✗ is broken, ? is open: nothing could be concluded",
+            f"{len(self.reports)} operations, {made:,} comparisons, {skipped:,} skipped, "
+            f"{'every law holds' if self.ok else verdict}",
         ]
         return "\n".join(lines)
+
+    def skips(self) -> str:
+        """For every law the reasons of comparisons that could not be made, and how many."""
+        found: dict[tuple[int, str], tuple[int, list[str]]] = {}
+        for name, report in sorted(self.reports.items()):
+            for number, law in sorted(report.laws.items()):
+                for reason, count in law.skipped.items():
+                    before, names = found.get((number, reason), (0, []))
+                    found[number, reason] = before + count, [*names, name]
+        return "\n".join(
+            f"{number:>3} {LAWS[number]}: {count:,} skipped: {reason} ({_some(names)})"
+            for (number, reason), (count, names) in sorted(found.items())
+        )
 
 
 def check_table(
@@ -91,6 +110,8 @@ def _one(
     name: str, order: int, laws: tuple[int, ...], seed: int, draws: int, errors: list
 ) -> Report:
     """The report on one operation, broken or not."""
+    from .blame import explain
+    from .records import RECORDS
     from .report import LISTENERS
 
     reports: list[Report] = []
@@ -98,6 +119,8 @@ def _one(
     try:
         return check_record(name, order, laws, seed, draws)
     except GradientError as error:
+        if name in RECORDS:
+            explain(error, RECORDS[name].function, (), {}, order, seed)
         errors.append(error)
         return reports[-1]
     finally:
@@ -105,10 +128,12 @@ def _one(
 
 
 def _cell(law: Law | None) -> str:
-    if law is None or (not law.comparisons and not law.broken):
+    if law is None:
         return "–"
-    if law.broken:
-        return "✗"
+    if law.broken or law.open:
+        return "✗" if law.broken else "?"
+    if not law.comparisons:
+        return "–"
     return "0" if law.worst == 0 else f"{law.worst:.0e}".replace("e-0", "e-").replace("e+0", "e+")
 
 

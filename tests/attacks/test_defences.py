@@ -44,7 +44,7 @@ def test_a_net_trained_against_attacks_withstands_more(defence, digits, plain):
     assert not any(module.training for module in net.modules())
 
 
-def test_training_with_noise_helps_against_strong_noise(digits, plain):
+def test_training_with_noise_helps_against_noise_and_attacks(digits, plain):
     net = fresh()
     loss = lambda net, x, labels: ag.cross_entropy(net(x), labels)
     augmentation = attacks.shifts_and_noise(pixels=0, sigma=0.3)
@@ -53,6 +53,7 @@ def test_training_with_noise_helps_against_strong_noise(digits, plain):
         attacks.corruption_errors(model, *digits[1], ["noise"])["noise"] for model in (net, plain)
     )
     assert after[4] < 0.8 * before[4]
+    assert robust(net, digits).accuracy[2] > robust(plain, digits).accuracy[2]
 
 
 def test_training_without_an_attack_is_training_on_the_clean_images(digits):

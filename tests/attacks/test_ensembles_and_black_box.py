@@ -98,8 +98,8 @@ def test_one_perturbation_serves_images_it_was_not_made_for(digits, digits_net):
         moved = ag.tensor((test.x + change).clip(0, 1).astype(np.float32))
         return (digits_net(moved).numpy().argmax(axis=1) != test.y).mean()
 
-    random = 0.25 * np.sign(np.random.default_rng(0).normal(size=(1, 1, 8, 8)))
-    assert error(change.numpy()) > 2 * error(random)
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], (20, 1, 1, 8, 8))
+    assert error(change.numpy()) > 1.5 * np.mean([error(0.25 * sign) for sign in signs])
     found = attack(digits_net, test.x[:50], test.y[:50], 0.25)
     assert np.abs(found.clipped.numpy() - test.x[:50]).max() <= 0.25 * (1 + 1e-6)
 

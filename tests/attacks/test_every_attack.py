@@ -35,9 +35,15 @@ QUICK = {
     "Boundary": attacks.Boundary(40),
     "HopSkipJump": attacks.HopSkipJump(steps=3),
     "HopSkipJump-linf": attacks.HopSkipJump("linf", steps=3),
+    "Universal": attacks.Universal(steps=10),
+    "Universal-l2": attacks.Universal("l2", steps=10),
+    # sure of anything is sure enough: what is left is to be another class
+    "FoolingImage": attacks.FoolingImage(confidence=1e-6, steps=50),
 }
 EPSILONS = {"Linf": 0.1, "L2": 0.5, "L1": 1.5, "L0": 2.0}
 every_attack = pytest.mark.parametrize("name", QUICK)
+# one change for all the images: what it is depends on all of them
+TOGETHER = {"Universal", "Universal-l2"}
 
 
 def network(seed=0):
@@ -59,6 +65,17 @@ def predicted(model, x):
     return ag.argmax(model(ag.tensor(x)), 1).numpy().copy()
 
 
+def away_from(labels):
+    return attacks.Misclassification(labels)
+
+
+def test_no_attack_is_left_out():
+    every = {kind for kind in vars(attacks).values() if isinstance(kind, type)}
+    every = {kind for kind in every if issubclass(kind, attacks.Attack)}
+    general = {attacks.Attack, attacks.MinimalAttack, attacks.FirstOrder}
+    assert every - general == {type(attack) for attack in QUICK.values()}
+
+
 def size_of(attack):
     return EPSILONS[type(attack.norm).__name__]
 
@@ -72,7 +89,7 @@ def results():
 
     def result(name):
         if name not in kept:
-            kept[name] = QUICK[name](model, x, labels, [0.0, size_of(QUICK[name])])
+            kept[name] = QUICK[name](model, x, away_from(labels), [0.0, size_of(QUICK[name])])
         return kept[name]
 
     return result
@@ -107,13 +124,20 @@ def test_what_is_called_fooled_is_fooled(name, results):
 
 
 @every_attack
-def test_one_seed_one_result_and_samples_do_not_mix(name, results):
+def test_one_seed_gives_one_result(name, results):
+    model, x, attack = network(), images(), QUICK[name]
+    again = attack(model, x, away_from(predicted(model, x)), size_of(attack)).raw.numpy()
+    assert np.array_equal(again, results(name).raw.numpy()[1])
+
+
+@pytest.mark.parametrize("name", sorted({*QUICK} - TOGETHER))
+def test_a_batch_gives_what_its_samples_give_one_by_one(name, results):
     model, x, attack = network(), images(), QUICK[name]
     labels, together = predicted(model, x), results(name).raw.numpy()[1]
-    again = attack(model, x, labels, size_of(attack)).raw.numpy()
-    assert np.array_equal(again, together)
-    one = attack(model, x[2:3], labels[2:3], size_of(attack)).raw.numpy()
-    np.testing.assert_allclose(one[0], together[2], atol=1e-9)
+    for place in range(len(x)):
+        here = slice(place, place + 1)
+        one = attack(model, x[here], away_from(labels[here]), size_of(attack)).raw.numpy()
+        np.testing.assert_allclose(one[0], together[place], atol=1e-9)
 
 
 @every_attack
@@ -121,7 +145,7 @@ def test_only_samples_that_still_stand_are_worked_on(name):
     model, x, attack = network(), images(), QUICK[name]
     labels = (predicted(model, x) + 1) % 5  # all fooled before anything is done
     counted = attacks.Counted(model)
-    found = attack(counted, x, labels, size_of(attack))
+    found = attack(counted, x, away_from(labels), size_of(attack))
     assert np.array_equal(found.raw.numpy(), x)
     assert found.is_adv.all()
     # two passes ask whether anything is left to do; AutoAttack makes three more, one of them on
@@ -132,10 +156,21 @@ def test_only_samples_that_still_stand_are_worked_on(name):
 
 
 @every_attack
+def test_a_fooled_sample_beside_others_stays_as_it_is(name):
+    model, x, attack = network(), images(), QUICK[name]
+    labels = predicted(model, x)
+    labels[1] = (labels[1] + 1) % 5
+    found = attack(model, x, away_from(labels), size_of(attack))
+    assert found.is_adv[1]
+    assert np.array_equal(found.raw.numpy()[1], x[1])
+    assert np.array_equal(found.clipped.numpy()[1], x[1])
+
+
+@every_attack
 def test_the_model_is_left_as_it_was(name, results):
     results(name)
     model, x = network(), images(2)
-    QUICK[name](model, x, predicted(model, x), size_of(QUICK[name]))
+    QUICK[name](model, x, away_from(predicted(model, x)), size_of(QUICK[name]))
     fresh = network()
     for left, expected in zip(model.parameters(), fresh.parameters(), strict=True):
         assert np.array_equal(left.numpy(), expected.numpy())
@@ -155,6 +190,7 @@ def test_a_target_class_can_be_asked_for(name):
 @pytest.mark.parametrize(
     ("weak", "strong"),
     [
+        (attacks.FGSM(), attacks.BIM(3, 0.3)),
         (attacks.FGSM(), attacks.LinfPGD(3, 0.3)),
         (attacks.FGSM(), attacks.MIFGSM(3, 0.4)),
         (attacks.FGSM(), attacks.APGD(steps=3)),

@@ -12,7 +12,7 @@ def confidence(net, images, classes):
     return ag.softmax(net(images), 1).numpy()[np.arange(len(classes)), classes]
 
 
-@pytest.mark.parametrize("encoding", ["gradient", "direct"])
+@pytest.mark.parametrize("encoding", ["gradient", "direct", "cppn"])
 def test_the_net_is_sure_of_every_digit_in_images_of_none(encoding, digits_net):
     found = attacks.fooling_images(digits_net, (1, 8, 8), 10, encoding)
     assert found.is_adv.all()
@@ -22,13 +22,11 @@ def test_the_net_is_sure_of_every_digit_in_images_of_none(encoding, digits_net):
     assert found.raw.numpy().max() <= 1
 
 
-def test_patterns_of_coordinates_fool_too(digits_net):
+def test_patterns_of_coordinates_are_smooth(digits_net):
     found = attacks.fooling_images(digits_net, (1, 8, 8), [2, 3, 5], "cppn", confidence=0.999)
     assert found.is_adv.all()
-    assert confidence(digits_net, found.raw, [2, 3, 5]).min() > 0.999
-    # an image of coordinates is smooth: neighbours differ less than pixels drawn at random
-    rough = np.abs(np.diff(found.raw.numpy(), axis=3)).mean()
-    assert rough < 0.25
+    # neighbours differ less than pixels drawn at random, which differ by 1/3
+    assert np.abs(np.diff(found.raw.numpy(), axis=3)).mean() < 0.25
 
 
 def test_one_seed_one_image_and_another_seed_another(digits_net):

@@ -3,7 +3,7 @@
 import pytest
 
 import autograd_cnn as ag
-from autograd_cnn import nn, optim
+from autograd_cnn import explain, nn, optim
 from autograd_cnn.models import DigitsNet
 
 
@@ -37,3 +37,15 @@ def shortcut():
     optimizer = optim.Adam(model.parameters(), lr=1e-2)
     ag.train.fit(model, data.train, epochs=6, batch_size=32, optimizer=optimizer, progress=False)
     return model, data
+
+
+@pytest.fixture(scope="session")
+def pooled_shortcut(shortcut):
+    """The same features under global average pooling and a linear layer, as CAM needs them."""
+    model, data = shortcut
+    features = explain.features(model, data.train.x, "relu2", pooled=True)
+    head = nn.Linear(32, 10, rng=0)
+    optimizer = optim.Adam(head.parameters(), lr=0.1)
+    ag.train.fit(head, (features, data.train.y), epochs=20, optimizer=optimizer, progress=False)
+    layers = {name: getattr(model, name) for name in ("conv1", "relu1", "conv2", "relu2")}
+    return nn.Sequential(**layers, pool=nn.GlobalAvgPool(), linear=head).eval()

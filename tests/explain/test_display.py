@@ -26,14 +26,35 @@ def test_channels_are_summed_and_zeros_stay_zeros():
     assert not np.isnan(np.asarray(drawn.get_array())).any()
 
 
-def test_an_overlay_shows_the_image_where_the_map_is_zero():
+def test_an_overlay_shows_the_pale_image_where_the_map_is_zero():
     image = np.array([[[0.2, 1.0]]])
     found = explain.coloured(np.array([[[0.0, 1.0]]]), image)
-    assert found[0, 0].tolist() == [51, 51, 51]
-    mixed = [0.6 * c + 0.4 * 255 for c in (252, 255, 164)]
+    assert found[0, 0].tolist() == [122, 122, 122]  # 0.35 + 0.65·0.2
+    mixed = [0.85 * c + 0.15 * 255 for c in (252, 255, 164)]
     assert found[0, 1] == pytest.approx(mixed, abs=0.6)
     with pytest.raises(ShapeError, match="map 1×3 on an image 1×2"):
         explain.show(np.zeros((1, 1, 3)), image)
+
+
+def test_an_overlay_on_axes_has_the_colours_of_the_plain_array():
+    image, values = np.linspace(0, 1, 12).reshape(1, 3, 4), draw(1, 3, 4)
+    (drawn,) = explain.overlay(image, values).get_images()
+    shown = np.floor(np.asarray(drawn.get_array()) * 255 + 0.5)
+    assert np.array_equal(shown, explain.coloured(values, image))
+
+
+def test_a_picture_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
+    pytest.importorskip("PIL.Image")
+    (tmp_path / "map.png").write_bytes(b"old")
+
+    def fail(*paths):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        explain.save_png(tmp_path / "map.png", np.zeros((2, 2, 3)))
+    assert (tmp_path / "map.png").read_bytes() == b"old"
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_grid_has_a_row_a_method_and_a_column_an_image():

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 import autograd_cnn as ag
-from autograd_cnn import explain
+from autograd_cnn import explain, nn
 from autograd_cnn.errors import ShapeError
+from autograd_cnn.explain.target import part_of
 
 
 def draw(*shape, seed=0):
@@ -39,6 +40,45 @@ def test_integrated_gradients_become_complete_as_the_steps_grow():
     assert deltas[2] < 1e-9
 
 
+@pytest.mark.parametrize("layer", [None, "relu"])
+def test_points_and_samples_in_pieces_give_the_same(layer):
+    model = nn.Sequential(
+        conv=nn.Conv2d(1, 3, 3, rng=0), relu=nn.Tanh(), flat=nn.Flatten(), last=nn.Linear(27, 2)
+    ).to("float64").eval()  # fmt: skip
+    x, start = draw(3, 1, 5, 5), draw(3, 1, 5, 5, seed=1)
+    options = {"steps": 5, "baseline": start, "layer": layer}
+    for target in ([0, 1, 1], explain.Unit("relu", [0, 2, 1], "max"), explain.Unit("relu", 1)):
+        if layer is not None and not isinstance(target, list):
+            continue
+        whole = explain.integrated_gradients(model, x, target, **options).numpy()
+        for size in (1, 2000):
+            pieces = explain.integrated_gradients(model, x, target, max_bytes=size, **options)
+            np.testing.assert_allclose(pieces.numpy(), whole, rtol=1e-12, atol=1e-15)
+        alone = [
+            explain.integrated_gradients(
+                model, x[n : n + 1], part_of(target, slice(n, n + 1)),
+                **(options | {"baseline": start[n : n + 1]}),
+            ).numpy()
+            for n in range(3)
+        ]  # fmt: skip
+        np.testing.assert_allclose(np.concatenate(alone), whole, rtol=1e-12, atol=1e-15)
+
+
+def test_a_function_of_the_outputs_sees_the_batch_as_it_is():
+    # it picks by place in the batch, so copies of the batch side by side would mislead it
+    seen = []
+
+    def target(outputs):
+        seen.append(outputs.shape)
+        return outputs[(np.arange(3), np.array([2, 0, 1]))]
+
+    x = draw(3, 4)
+    found = explain.integrated_gradients(curved, x, target, steps=4)
+    assert set(seen) == {(3, 3)}
+    by_class = explain.integrated_gradients(curved, x, [2, 0, 1], steps=4)
+    np.testing.assert_allclose(found.numpy(), by_class.numpy(), rtol=1e-12)
+
+
 def test_integrated_gradients_explain_the_class_predicted_at_the_input():
     # far from the input another class leads: it must not be the one explained
     def model(x):
@@ -67,6 +107,8 @@ def test_smoothgrad_repeats_with_its_seed_and_is_the_gradient_without_noise():
     first = explain.SmoothGrad(method, samples=4, seed=1).attribute(x).numpy()
     assert np.array_equal(first, explain.SmoothGrad(method, 4, seed=1).attribute(x).numpy())
     assert not np.array_equal(first, explain.SmoothGrad(method, 4, seed=2).attribute(x).numpy())
+    of_model = explain.SmoothGrad(curved, samples=4, seed=1).attribute(x).numpy()
+    assert np.array_equal(first, of_model)
     still = explain.SmoothGrad(method, samples=2, noise=0.0).attribute(x)
     np.testing.assert_allclose(still.numpy(), method.attribute(x).numpy(), rtol=1e-14)
 

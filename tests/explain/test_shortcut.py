@@ -27,17 +27,19 @@ def blocks(image):
     return places[:, None] * 6 + places
 
 
-# not VarGrad: it says where an explanation is unsteady, not where it is large
 METHODS = {
     "saliency": lambda m: explain.Saliency(m, reduce="max"),
     "input×gradient": explain.InputXGradient,
     "SmoothGrad": lambda m: explain.SmoothGrad(explain.Saliency(m, reduce="max"), samples=10),
+    # of the gradient alone: where that is unsteady, which need not be where it is large
+    "VarGrad": lambda m: explain.VarGrad(explain.InputXGradient(m), samples=15),
     "integrated gradients": lambda m: explain.IntegratedGradients(m, steps=16),
     "guided backprop": lambda m: explain.GuidedBackprop(m, reduce="max"),
     "deconvnet": lambda m: explain.Deconvnet(m, reduce="max"),
     "redirected ReLU": lambda m: explain.RedirectedReLU(m, reduce="max"),
     "LRP ε": explain.LRP,
     "LRP αβ": lambda m: explain.LRP(m, "alpha-beta"),
+    "CAM": lambda m: explain.CAM(m, "relu2"),
     "Grad-CAM": lambda m: explain.GradCAM(m, "relu2"),
     "Grad-CAM++": lambda m: explain.GradCAMPlusPlus(m, "relu1"),
     "LayerCAM": lambda m: explain.LayerCAM(m, "relu2"),
@@ -49,9 +51,21 @@ METHODS = {
 }
 
 
+def test_every_explainer_takes_part(shortcut):
+    kinds = {
+        kind
+        for kind in vars(explain).values()
+        if isinstance(kind, type) and issubclass(kind, explain.Method)
+    }
+    bases = {explain.Method, explain.GradientMethod, explain.ActivationMap}
+    ours = {type(METHODS[name](shortcut[0])) for name in METHODS}
+    assert ours == kinds - bases
+
+
 @pytest.mark.parametrize("name", METHODS)
-def test_the_maximum_of_the_mean_map_is_inside_the_tag(shortcut, name):
+def test_the_maximum_of_the_mean_map_is_inside_the_tag(shortcut, pooled_shortcut, name):
     model, data = shortcut
+    model = pooled_shortcut if name == "CAM" else model
     x = data.tagged.x[data.tagged.y == data.label][:16]
     maps = METHODS[name](model).attribute(x, data.label).numpy()
     hits = explain.pointing_game(maps, data.tag).mean()

@@ -104,7 +104,7 @@ def test_mermaid_refuses_what_it_cannot_draw():
 
 def test_every_suffix_writes_a_file(network, tmp_path):
     loss = network.loss()
-    view = ag.graph(loss).view(layout="rows")
+    view = ag.graph(loss).view(layout="lanes")
     for suffix in ("svg", "gv", "dot", "json", "graphml", "gexf", "mmd", "html"):
         assert view.save(tmp_path / f"net.{suffix}").stat().st_size > 500
 
@@ -152,7 +152,7 @@ def test_a_difference_keeps_every_node_and_edge_of_both(network):
 
 def test_a_difference_is_drawn_with_words_too():
     found = diff(net(3, ag.exp), net(5, ag.relu))
-    for source in (found.view().source, found.view(layout="rows").pipe("svg").decode()):
+    for source in (found.view().source, found.view(layout="lanes").pipe("svg").decode()):
         for words in ("+ added", "− removed", "± changed"):
             assert words in source
 

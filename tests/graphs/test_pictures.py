@@ -12,7 +12,7 @@ from small_network import scope
 
 import autograd_cnn as ag
 from autograd_cnn.errors import MissingDependencyError
-from autograd_cnn.graphs import layout_rows
+from autograd_cnn.graphs import layout_lanes
 from autograd_cnn.graphs.drawing import Group, Line, Rectangle, Text
 from autograd_cnn.graphs.html_labels import escape
 from autograd_cnn.graphs.render import RenderError, available, render
@@ -103,7 +103,7 @@ def test_any_text_survives():
     texts = ["".join(ElementTree.fromstring(f"<x>{label}</x>").itertext())
              for label in labels(view.source)]  # fmt: skip
     assert sum(NASTY in text for text in texts) == 2  # the card of x, the caption of the module
-    drawn = ElementTree.fromstring(ag.graph(y).view(layout="rows").pipe("svg"))
+    drawn = ElementTree.fromstring(ag.graph(y).view(layout="lanes").pipe("svg"))
     assert any(NASTY in "".join(item.itertext()) for item in drawn.iter())
     assert json.loads(view.pipe("json"))["nodes"][0]["name"] == NASTY
 
@@ -125,10 +125,10 @@ def test_the_source_does_not_depend_on_the_run(network, options):
 
 
 def drawing_of(loss, **options):
-    return layout_rows.draw(ag.graph(loss).view(**options))
+    return layout_lanes.draw(ag.graph(loss).view(**options))
 
 
-@pytest.mark.parametrize("options", [{"layout": "rows"}, {"backward": "ladder"}], ids=str)
+@pytest.mark.parametrize("options", [{"layout": "lanes"}, {"backward": "ladder"}], ids=str)
 def test_in_rows_cards_do_not_overlap_and_no_line_crosses_one(network, options):
     loss = network.loss()
     drawing = drawing_of(loss, **options)
@@ -163,7 +163,7 @@ def test_in_rows_no_line_crosses_a_caption(network):
 
 def test_in_rows_boxes_nest_or_are_apart(network):
     loss = network.loss()
-    boxes = [item for item in drawing_of(loss, layout="rows").items
+    boxes = [item for item in drawing_of(loss, layout="lanes").items
              if isinstance(item, Rectangle) and item.radius == 8.0]  # fmt: skip
     assert len(boxes) == 3
     for above, below in pairwise(boxes):
@@ -239,7 +239,7 @@ def test_without_graphviz_svg_is_ours_and_png_says_what_to_install(network, monk
 
 def test_shapes_can_be_left_out(network):
     loss = network.loss()
-    for options in ({"layout": "dot"}, {"layout": "rows"}):
+    for options in ({"layout": "dot"}, {"layout": "lanes"}):
         view = ag.graph(loss).view(show=("attrs",), **options)
         text = view.source if options["layout"] == "dot" else view.pipe("svg").decode()
         assert "2×8×8×8" not in text and "k3×3" in text

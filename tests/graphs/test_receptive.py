@@ -106,6 +106,109 @@ def test_the_field_of_branches_is_the_box_around_theirs(pairs):
     assert check_support(y, x, size // 2) > 0  # far from the cut
 
 
+def up(kind, factor, kernel, padding, dilation):
+    """A layer that makes a sequence longer."""
+    if kind == "transposed":
+        w = ag.tensor(np.ones((1, 1, kernel)), requires_grad=True)
+        padding = min(padding, ((kernel - 1) * dilation) // 2)
+        return lambda x: ag.conv_transpose1d(x, w, None, factor, padding, 0, 1, dilation)
+    return lambda x: ag.interpolate(x, scale_factor=factor, mode=kind)
+
+
+any_layer = st.one_of(
+    windows.map(lambda geometry: layer_of(*geometry)),
+    st.builds(up, st.sampled_from(["transposed", "nearest", "linear"]), st.integers(1, 3),
+              st.integers(1, 4), st.integers(0, 2), st.integers(1, 2)),
+)  # fmt: skip
+
+
+@given(st.lists(any_layer, min_size=1, max_size=4))
+def test_the_field_after_upsampling_is_the_support_of_the_gradient(chosen):
+    """In the middle, where no border cuts a window; phases without any tap see nothing."""
+    size = 600
+    x = ag.tensor(np.ones((1, 1, size)), requires_grad=True)
+    y = x
+    for layer in chosen:
+        y = layer(y)
+    if y.is_leaf:  # interpolation to the same size is nothing
+        return
+    field = ag.graph(y).nodes[-1].receptive_field
+    if field is None:  # a stride that meets only the zeros between entries
+        assert not ag.gradients(y, x, np.ones(y.shape)).numpy()[0, 0, size // 4 : -size // 4].any()
+        return
+    middle = y.shape[2] // 2
+    for position in range(middle, min(middle + 7, y.shape[2])):
+        ((first, last),) = field.box((position,))
+        if not size // 4 < first <= last + 1 < 3 * size // 4:
+            continue
+        seed = np.zeros(y.shape)
+        seed[0, 0, position] = 1.0
+        found = np.flatnonzero(ag.gradients(y, x, seed).numpy())
+        if found.size:
+            assert (found[0], found[-1]) == (first, last)
+        else:
+            assert last < first
+
+
+def field_after(function, *shape):
+    return ag.graph(function, np.ones(shape)).nodes[-1].receptive_field
+
+
+def test_known_fields_of_upsampling():
+    """A pixel of an image enlarged twice sees one pixel; two see the same one."""
+    twice = field_after(lambda x: ag.interpolate(x, scale_factor=2), 1, 1, 6, 6)
+    assert (twice.size, twice.jump, twice.period) == ((1, 1), (1, 1), (2, 2))
+    assert twice.box((4, 5)) == twice.box((5, 4)) == ((2, 2), (2, 2))
+    assert str(twice) == "1×1 jump 1/2 start 0"
+    smooth = field_after(lambda x: ag.interpolate(x, scale_factor=2, mode="bilinear"), 1, 1, 6, 6)
+    assert smooth.box((4, 5)) == ((1, 2), (2, 3))
+    filters = np.ones((1, 1, 4, 4))
+    dcgan = field_after(lambda x: ag.conv_transpose2d(x, filters, None, 2, 1), 1, 1, 6, 6)
+    assert dcgan.size == (2, 2) and dcgan.box((4, 5)) == ((1, 2), (2, 3))
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"scale_factor": 2, "mode": "bicubic"}, "5×5 jump 1/2 start −2"),
+        ({"scale_factor": 1.5}, "3×3 jump 2/3 start −1"),
+        ({"scale_factor": 3, "mode": "nearest-exact"}, "2×2 jump 1/3 start −1"),
+        ({"size": (31, 31), "mode": "bilinear", "align_corners": True}, "3×3 jump 1/2 start −1"),
+        ({"scale_factor": 0.5, "mode": "bilinear", "antialias": True}, "8×8 jump 2 start −3"),
+        ({"size": (8, 8), "mode": "area"}, "6×6 jump 2 start −2"),
+        ({"size": (23, 23), "mode": "bilinear"}, "None"),  # 23 to 16: no place comes again
+    ],
+    ids=str,
+)
+def test_interpolation_and_a_convolution(options, field):
+    x = ag.tensor(np.ones((1, 1, 16, 16)), requires_grad=True)
+    y = ag.conv2d(ag.interpolate(x, **options), np.ones((1, 1, 3, 3)), padding=1)
+    found = ag.graph(y).nodes[-1].receptive_field
+    assert str(found) == field
+    for i, j in ((0, 0), (0, 1), (1, 0)) if found else ():
+        place = y.shape[2] // 2 + i, y.shape[3] // 2 + j
+        seed = np.zeros(y.shape)
+        seed[(0, 0, *place)] = 1.0
+        rows, columns = np.nonzero(ag.gradients(y, x, seed).numpy()[0, 0])
+        box = ((rows.min(), rows.max()), (columns.min(), columns.max()))
+        assert found.box(place) == box
+
+
+def test_down_and_up_again_moves_as_at_the_start():
+    def unet(x):
+        w = np.ones((1, 1, 2, 2))
+        return ag.conv_transpose2d(ag.avg_pool2d(x, 2), w, None, 2) + x
+
+    field = field_after(unet, 1, 1, 8, 8)
+    assert field.size == (2, 2) and (field.jump, field.period) == ((2, 2), (2, 2))
+    assert field.box((5, 2)) == ((4, 5), (2, 3))
+
+
+def test_stride_beyond_the_kernel_leaves_entries_that_see_nothing():
+    field = field_after(lambda x: ag.conv_transpose1d(x, np.ones((1, 1, 1)), None, 2), 1, 1, 5)
+    assert [field.box((i,)) for i in (2, 3)] == [((1, 1),), ((1, 0),)]
+
+
 def test_every_second_pixel_and_zeros_around():
     x = ag.tensor(np.ones((1, 1, 30)), requires_grad=True)
     y = conv(ag.pad(x, ((0, 0), (0, 0), (3, 1)))[:, :, 1::2], 3)

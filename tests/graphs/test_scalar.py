@@ -49,7 +49,7 @@ def test_a_picture_has_every_value_and_every_local_derivative():
                   "∂f/∂w1 = 1·1·20 = 20", "w1·x1", "w1·x1 + w2·x2"):  # fmt: skip
         assert words in text
     assert view.direction == "LR" and view.source.count("shape=circle") == 4
-    rows = ag.graph(neuron, 0.1, -0.1, 20.0, 10.0).view(level="scalar", layout="rows")
+    rows = ag.graph(neuron, 0.1, -0.1, 20.0, 10.0).view(level="scalar", layout="lanes")
     drawn = rows.pipe("svg").decode()
     assert "∂f/∂ = 1·1·20 = 20" in drawn and "= −1" in drawn and "×x1 = 20" in drawn
 

@@ -103,3 +103,11 @@ def test_alexnet_conv1_runs(name):
     x, w = np.ones((1, 3, 227, 227), "float32"), np.ones((96, 3, 11, 11), "float32")
     y = provider(name).conv(x, w, spec=conv_spec("conv2d", x.shape, w.shape, 4))
     assert y.shape == (1, 96, 55, 55) and (y == 363).all()
+
+
+def test_the_tail_of_the_sigmoid_is_not_lost():
+    """e⁻²⁰ to seven digits in single precision; nothing overflows far out."""
+    x = np.float32([-20.0, -100.0, 100.0, -np.inf, np.inf])
+    y = provider("generic").sigmoid(x)
+    np.testing.assert_allclose(y[0], 2.0611536e-09, rtol=3e-7)
+    assert y[2:].tolist() == [1.0, 0.0, 1.0] and 0 < y[1] < 1e-43

@@ -122,3 +122,29 @@ def test_a_layer_divided_by_its_spectral_norm_comes_nearer_with_each_call_in_tra
         "u",
         "layer.bias",
     ]
+
+
+def test_channels_of_one_sample_are_normalised_apart():
+    layer = nn.InstanceNorm2d(3, affine=True)
+    assert [p.shape for p in layer.parameters()] == [(3,), (3,)]
+    y = layer(normal(0, 2, 3, 4, 5) * 7.0 + 3.0).numpy()
+    np.testing.assert_allclose(y.mean((2, 3)), 0.0, atol=1e-12)
+    np.testing.assert_allclose(y.var((2, 3)), 1.0, rtol=1e-5)
+    with pytest.raises(ShapeError, match="4 axes and 3 channels, got 2×3×4"):
+        layer(normal(0, 2, 3, 4))
+    with pytest.raises(ValueError, match="running statistics"):
+        nn.InstanceNorm1d(3, track_running_stats=True)
+
+
+def test_the_mean_square_after_rms_norm_is_one():
+    y = nn.RMSNorm((3, 4))(normal(1, 5, 3, 4) * 9.0).numpy()
+    np.testing.assert_allclose((y**2).mean((1, 2)), 1.0, rtol=1e-12)
+
+
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_a_convolution_that_goes_round_commutes_with_rolling(ndim):
+    layer = getattr(nn, f"Conv{ndim}d")(2, 3, 3, padding="same", padding_mode="circular", rng=0)
+    x = normal(2, 1, 2, *(5, 4, 3)[:ndim])
+    rolled = ag.tensor(np.roll(x.numpy(), 2, 2))
+    found, wanted = layer(rolled).numpy(), np.roll(layer(x).numpy(), 2, 2)
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-6)

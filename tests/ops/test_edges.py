@@ -200,3 +200,40 @@ def test_class_weights_leave_a_cross_entropy_analytic():
     loss = lambda x: ag.cross_entropy(x, labels, weight)
     x = np.array([[1.0, -0.5, 0.25], [0.0, 2.0, -1.0]])
     assert ag.testing.check(loss, x, order=1, laws=[3]).laws[3].comparisons
+
+
+LOWEST = {"float32": -np.inf, "float64": -np.inf, "int8": -128}
+
+
+@pytest.mark.parametrize("dtype", LOWEST)
+@pytest.mark.parametrize("name", ["numpy", "generic", "reference"])
+@pytest.mark.parametrize("ceil_mode", [False, True])
+def test_padding_never_wins_a_maximum_not_even_against_the_lowest_number(name, dtype, ceil_mode):
+    x = np.full((1, 2, 5, 4), LOWEST[dtype], dtype)
+    x[0, 1, 4, 3] = 3
+    with ag.kernels.use(name):
+        y, places = ag.max_pool2d(x, 3, 2, 1, ceil_mode=ceil_mode, return_indices=True)
+    starts = np.maximum([-1, 1, 3], 0)[:, None] * 4 + np.maximum([-1, 1, 3], 0)[: y.shape[3]]
+    np.testing.assert_array_equal(places[0, 0], starts)
+    np.testing.assert_array_equal(np.take(x[0, 1], places[0, 1]), y[0, 1])
+
+
+def test_the_gradient_of_a_maximum_over_nothing_but_minus_infinity_is_not_lost():
+    x = ag.tensor(np.full((1, 1, 4, 4), -np.inf), requires_grad=True)
+    ag.sum(ag.max_pool2d(x, 3, 2, 1)).backward()
+    np.testing.assert_array_equal(x.grad.numpy()[0, 0].nonzero(), [[0, 0, 1, 1], [0, 1, 0, 1]])
+
+
+def test_bfloat16_is_a_number_format_with_a_gradient():
+    half = pytest.importorskip("ml_dtypes", reason="ml_dtypes is not installed").bfloat16
+    x = ag.tensor(np.array([-1.0, 0.5, 2.0]), requires_grad=True)
+    y = x.astype(half)
+    for function in (ag.elu, ag.leaky_relu, ag.relu):
+        assert function(y).dtype == half
+    ag.sum(y.astype("float32") * ag.tensor([1.0, 2.0, 3.0])).backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize("function", [ag.elu, ag.leaky_relu])
+def test_activations_of_whole_numbers_are_fractions(function):
+    np.testing.assert_array_equal(function(np.array([-2, 3])), function(np.array([-2.0, 3.0])))

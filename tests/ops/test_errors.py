@@ -224,14 +224,21 @@ CASES = {
     ),
     "einsum: rank": (
         lambda: ag.einsum("ijk->i", zeros(2, 3)),
-        ShapeError, "term ijk needs one different index for each of the 2 axes of 2×3",
+        ShapeError, "term ijk needs one index for each of the 2 axes of 2×3",
     ),
-    "einsum: diagonal": (lambda: ag.einsum("ii->i", zeros(2, 2)), ShapeError, "term ii"),
+    "einsum: diagonal": (
+        lambda: ag.einsum("ii->i", zeros(2, 3)), ShapeError, "index i is 2 and 3 long",
+    ),
     "einsum: operands": (
         lambda: ag.einsum("ij,jk->ik", zeros(2, 3)), ShapeError, "2 terms for 1 operands",
     ),
     "einsum: output": (lambda: ag.einsum("ij->ik", zeros(2, 3)), ShapeError, "output ik of ij"),
-    "einsum: ellipsis": (lambda: ag.einsum("...i->i", zeros(2, 3)), ShapeError, "ellipsis"),
+    "einsum: ellipsis": (
+        lambda: ag.einsum("...i->i", zeros(2, 3)), ShapeError, "output i lacks the ellipsis",
+    ),
+    "einsum: no axes for an ellipsis": (
+        lambda: ag.einsum("ij...->i", zeros(2)), ShapeError, "no axes are left for the ellipsis",
+    ),
     # shapes
     "reshape": (
         lambda: zeros(2, 3).reshape(4, 2), ShapeError, "reshape: 2×3 has 6 entries, 4×2 does not",

@@ -118,6 +118,37 @@ def test_a_training_step(name):
     assert len(second.state) == 6
 
 
+def test_a_step_that_returns_its_loss_and_what_led_to_it():
+    weight = ag.tensor(array(0, 5), requires_grad=True)
+    optimizer = ag.optim.SGD([weight], lr=0.1)
+
+    def step(x):
+        optimizer.zero_grad()
+        hidden = weight * x
+        loss = ag.sum(hidden * hidden)
+        loss.backward()
+        optimizer.step()
+        return loss, hidden
+
+    fast, start = ag.compile(step), weight.numpy().copy()
+    plain = [bits(step(ag.tensor(array(seed, 5)))) for seed in range(3)]
+    weight.assign(start)
+    for seed in range(3):
+        loss, hidden = fast(ag.tensor(array(seed, 5)))
+        assert bits([loss, hidden]) == plain[seed]
+        assert loss.requires_grad and hidden.requires_grad and not loss.is_leaf
+    answers = [step(ag.tensor(array(3, 5))), fast(ag.tensor(array(3, 5)))]
+    said = []
+    for loss, hidden in answers:
+        for again in (loss, ag.sum(hidden), loss * 2.0):
+            with pytest.raises(ag.errors.TapeError) as error:
+                again.backward()
+            said.append(str(error.value))
+    assert said[:3] == said[3:] and "sum (recorded at test_compile.py:" in said[0]
+    drawn = [str(ag.graph(loss).view(level="op").source) for loss, _ in answers]
+    assert drawn[0] == drawn[1]
+
+
 def test_a_learning_rate_that_changes_needs_no_new_recording():
     (model, first, plain), (other, second, step) = twins(OPTIMIZERS["Adam"])
     fast = ag.compile(step)

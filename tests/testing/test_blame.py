@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import autograd_cnn as ag
 from autograd_cnn.errors import GradientError
-from autograd_cnn.testing import check
+from autograd_cnn.testing import blame, check
 
 RNG = np.random.default_rng(0)
 
@@ -104,3 +104,40 @@ except ag.errors.GradientError as error:
 """
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert run.stdout.strip() == "3 (2, 3) None", run.stderr
+
+
+def test_a_broken_relation_is_shrunk_too(monkeypatch):
+    """tanh(1.001·x), rightly differentiated, is not tanh."""
+    tanh = ag.TABLE["tanh"]
+    other = ag.custom_primitive(
+        "other", lambda x: np.tanh(1.001 * x), x=lambda g, ans: g * 1.001 * (1.0 - ans * ans)
+    )
+    monkeypatch.setattr(tanh, "function", other.function)
+    monkeypatch.setattr(tanh, "rules", other.rules)
+    monkeypatch.setattr(tanh, "plans", {})
+    error = broken(tanh, np.array([[0.3, -1.0]]), laws=[10])
+    assert error.relation.statement in str(error)
+    assert error.example.inputs["x"].shape == ()
+    assert {node.name for node in error.graph().nodes} >= {"tanh", "sigmoid"}
+
+
+def test_operations_that_cannot_be_tried_alone_are_told():
+    allowed = [True]
+
+    def once(x):
+        if not allowed:
+            raise RuntimeError("only once")
+        return x * x
+
+    moody = ag.custom_primitive("moody", once, x=lambda g, x: g * 2.002 * x)
+
+    def forward():
+        x = ag.tensor([0.5, 1.5], requires_grad=True)
+        ag.exp(ag.sin(moody(x)))
+        allowed.clear()
+
+    found, untried = blame.culprits(forward, limit=2)
+    assert found == [] and len(untried) == 2
+    assert untried[0].startswith("moody at test_blame.py:")
+    assert untried[0].endswith("could not be tried alone: RuntimeError: only once")
+    assert untried[1] == "1 more operations were not tried alone"

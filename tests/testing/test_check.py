@@ -55,7 +55,9 @@ def test_a_primitive_of_ones_own_has_its_rules_mutated():
 
 
 def test_a_check_that_cannot_fail_breaks_law_13(monkeypatch):
-    monkeypatch.setattr("autograd_cnn.testing.checker.check_sample", lambda *args, **kwargs: None)
+    monkeypatch.setattr(
+        "autograd_cnn.testing.record_check.check_sample", lambda *args, **kwargs: None
+    )
     error = broken(primitive(np.exp, x=lambda g, ans: g * ans), X, laws=[13])
     assert error.law == 13 and "a wrong rule passes" in str(error)
 
@@ -361,3 +363,8 @@ def test_law_one_of_a_declared_linear_operation_that_is_not():
 def test_two_checks_are_equal():
     first, second = (str(check(lambda x: ag.gelu(x), X, seed=5)) for _ in range(2))
     assert first == second
+
+
+def test_a_kink_is_told_with_the_users_line():
+    (kink,) = check(ag.TABLE["relu"], np.array([0.0, 1.0]), laws=[11]).kinks
+    assert kink.line.startswith("test_check.py:")

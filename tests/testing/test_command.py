@@ -72,6 +72,7 @@ def test_a_broken_law_is_marked_and_does_not_stop_the_table(monkeypatch):
     table = check_table(["exp", "sin"], draws=1, laws=[2, 3, 8])
     assert not table.ok and [error.law for error in table.errors] == [3]
     assert "✗" in str(table) and "1 broken" in str(table)
+    assert table.errors[0].example.inputs["x"].size == 1
     assert table.reports["sin"].law(3).comparisons
 
 
@@ -87,5 +88,7 @@ def test_all_and_mutations_set_the_exit_status(monkeypatch, capsys):
     monkeypatch.setattr("autograd_cnn.testing.mutation.TABLE", {n: ag.TABLE[n] for n in few})
     assert command(["--mutations"]) == 0
     assert "(100.0%)" in capsys.readouterr().out
-    monkeypatch.setattr("autograd_cnn.testing.checker.check_sample", lambda *args, **kwargs: None)
+    monkeypatch.setattr(
+        "autograd_cnn.testing.record_check.check_sample", lambda *args, **kwargs: None
+    )
     assert command(["--mutations"]) == 1

@@ -79,3 +79,44 @@ def test_a_value_that_leaves_the_tape_is_told_apart_from_a_wrong_rule(net):
 
     with pytest.raises(GradientError, match="left the tape"):
         check_model(Cut().eval(), X, LABELS)
+
+
+def real(x):
+    if x.dtype.kind == "c":
+        raise TypeError("real numbers only")
+    return np.tanh(x)
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.000001])
+def test_a_network_that_cannot_be_complex_is_checked_by_differences(net, factor):
+    tanh = ag.custom_primitive("real_tanh", real, x=lambda g, ans: g * (1.0 - ans * ans) * factor)
+
+    class Real(Net):
+        def forward(self, x):
+            return super().forward(tanh(x))
+
+    if factor == 1.0:
+        report = check_model(Real().eval(), X, LABELS)
+        assert "real numbers only" in report.law(3).why_not and not report.law(3).held
+        assert report.law(4).comparisons == 7 and report.law(4).worst < 1e-8
+    else:
+        with pytest.raises(GradientError) as caught:
+            check_model(Real().eval(), X, LABELS)
+        assert (caught.value.law, caught.value.input_name) == (4, "input")
+        assert caught.value.culprit == "real_tanh"
+
+
+def test_a_parameter_on_a_kink_is_counted_as_skipped():
+    class Clipped(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(ag.tensor([1.0, 1.0]))
+            self.shift = nn.Parameter(ag.tensor([0.3, 0.4]))
+
+        def forward(self, x):
+            return ag.max(self.scale) + ag.tanh(self.shift * x)
+
+    report = check_model(Clipped(), np.array([0.5, 0.7]))
+    assert report.law(3).skipped == {"on a kink of max": 1}
+    assert report.law(3).comparisons == 2
+    assert [kink.primitive for kink in report.kinks][:1] == ["max"]

@@ -1,5 +1,8 @@
 """The check kills every wrong rule of the table."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 
 import autograd_cnn as ag
@@ -16,6 +19,10 @@ def test_every_mutant_of_the_table_is_caught():
     # a scaled, negated or dropped gradient is never the right one
     assert {mutant.change for mutant in result.equivalent} & SCALES == set()
     assert len(result.equivalent) < 0.1 * len(result.mutants)
+    # the README gives the number that the command printed, not long ago
+    readme = Path(__file__).parents[2] / "README.md"
+    caught, of = re.search(r"catch: (\d+) of (\d+)", readme.read_text("utf-8")).groups()
+    assert caught == of and abs(int(of) - len(result.mutants)) < 0.1 * len(result.mutants)
 
 
 def test_operators_in_the_code_of_a_rule_are_changed():
@@ -34,9 +41,30 @@ def test_operators_under_a_closure_and_defaults():
     assert found == [7.0 / 3.0, 8.0 / 3.0, 6.0]
 
 
+def _twice(x):
+    return x + x
+
+
+def test_operators_in_the_code_of_helpers_are_changed():
+    rule = lambda g, x: g * _twice(x)
+    found = {change: f(3.0, 5.0) for change, f in mutation.helper_mutants(rule)}
+    assert list(found.values()) == [15.0, 0.0] and all("in _twice" in change for change in found)
+    assert rule(3.0, 5.0) == 30.0
+
+
+def test_helpers_of_the_table_are_changed():
+    names = {
+        name for name, primitive in ag.TABLE.items() for rule in primitive.rules.values()
+        if rule is not None and list(mutation.helper_mutants(rule.formula))
+    }  # fmt: skip
+    assert {"maximum", "cumprod", "cholesky", "cross_entropy", "batch_norm", "layer_norm"} <= names
+
+
 def test_survivors_are_counted(monkeypatch):
     """With a check that never fails, every mutant survives."""
-    monkeypatch.setattr("autograd_cnn.testing.checker.check_sample", lambda *args, **kwargs: None)
+    monkeypatch.setattr(
+        "autograd_cnn.testing.record_check.check_sample", lambda *args, **kwargs: None
+    )
     result = mutation_score(["exp"])
     assert result.score == 0.0 and len(result.survivors) == 7
     assert "survived" in str(result)

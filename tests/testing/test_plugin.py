@@ -9,7 +9,8 @@ import pytest
 
 TESTS = """
 import numpy as np, autograd_cnn as ag
-from autograd_cnn.testing import check, gradcheck, strategies
+from autograd_cnn import nn
+from autograd_cnn.testing import check, check_model, gradcheck, strategies
 
 wrong = ag.custom_primitive("my_cube", lambda x: x**3, x=lambda g, x: g * 3.003 * x**2)
 
@@ -18,6 +19,9 @@ def test_right():
 
 def test_wrong():
     check(wrong, np.ones((4, 5)), laws=[2, 3])
+
+def test_network():
+    check_model(nn.Linear(3, 2), np.ones((4, 3)))
 
 @gradcheck(x=strategies.tensors((2,)), laws=[3], max_examples=3)
 def test_drawn(x):
@@ -50,8 +54,8 @@ def test_the_report_is_a_table_of_every_check(tmp_path, workers):
     assert "gradient checks" in text
     lines = {line.split()[0]: line for line in text.splitlines() if line.strip()}
     assert "✗" in lines["my_cube"]
-    assert "✗" not in lines["sin"] and "test_drawn" in lines
-    assert "1 failed, 2 passed" in text
+    assert "✗" not in lines["sin"] and "test_drawn" in lines and "Linear" in lines
+    assert "1 failed, 3 passed" in text
 
 
 def test_a_failure_shows_the_law_and_the_shrunk_example(tmp_path):

@@ -70,3 +70,23 @@ def test_noise_is_not_compared():
 def test_large_arguments_are_compared_with_the_generic_kernels():
     report = check(lambda x: ag.sin(x), np.ones(5000), laws=[12])
     assert report.law(12).comparisons and any("5000" in n or "10000" in n for n in report.notes)
+
+
+def test_a_convolution_by_winograds_algorithm_is_exact_when_asked_to_be():
+    """At the precision "high" it rounds more often, which law 12 knows of."""
+    x, w = RNG.standard_normal((1, 16, 16, 16)), RNG.standard_normal((16, 16, 3, 3))
+    report = check(lambda x, w: ag.conv2d(x, w, None, 1, 1), x, w, laws=[12])
+    assert report.law(12).held and report.law(12).worst <= 1.0
+
+
+def test_a_kernel_that_is_wrong_only_at_the_precision_high_is_caught(monkeypatch):
+    right = type(kernels.provider("generic")).matmul
+
+    def careless(self, x, y):
+        precise = ag.get_float32_matmul_precision() == "highest" or self.name != "generic"
+        return right(self, x, y) * (1.0 if precise else 1.01)
+
+    monkeypatch.setattr(type(kernels.provider("generic")), "matmul", careless)
+    with pytest.raises(GradientError) as caught:
+        check(lambda x, w: x @ w, np.ones((2, 3)), np.ones((3, 2)), laws=[12])
+    assert caught.value.law == 12

@@ -71,3 +71,16 @@ def test_exact_means_exact():
 
 def test_a_function_of_ones_own_has_none():
     assert "no relation" in check(lambda x: x * x, np.ones(2), laws=[10]).law(10).why_not
+
+
+@pytest.mark.parametrize("factor", [2.0, 2.002])
+def test_a_primitive_of_ones_own_is_held_to_what_is_declared_of_it(factor, monkeypatch):
+    monkeypatch.setattr(relations, "RELATIONS", {**relations.RELATIONS})
+    twice = ag.custom_primitive("twice", lambda x: x * factor, x=lambda g: g * factor)
+    draw = lambda draw: sample(draw.normal((3,)))
+    relations.relation("twice", "= x + x", draw, lambda x: (twice(x), x + x), exact=True)
+    if factor == 2.0:
+        assert check(twice, np.ones(2), laws=[10]).law(10).held
+    else:
+        with pytest.raises(GradientError, match="= x \\+ x"):
+            check(twice, np.ones(2), laws=[10])

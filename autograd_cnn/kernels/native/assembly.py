@@ -5,6 +5,7 @@ A `Function` collects lines of text; LLVM's own passes turn its variables into r
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -126,7 +127,9 @@ class Function:
         return Value(self, INTEGER, str(value))
 
     def real(self, value: float, kind: str = FLOAT) -> Value:
-        return Value(self, kind, f"{float(value):.6e}")
+        """A constant: the nearest number of its kind, which only hexadecimal digits can spell."""
+        nearest = struct.unpack("f", struct.pack("f", value))[0] if kind == FLOAT else value
+        return Value(self, kind, f"0x{struct.pack('>d', nearest).hex().upper()}")
 
     def zeros(self) -> Value:
         return Value(self, self.vector, "zeroinitializer")
@@ -144,13 +147,13 @@ class Function:
         )
 
     def convert(self, value: Value, kind: str) -> Value:
-        """An integer or a real number as a real number of another width."""
-        word = {INTEGER: "sitofp", FLOAT: "fpext", DOUBLE: "fptrunc"}[value.kind]
+        """An integer or real numbers as real numbers of another width."""
+        words = {INTEGER: "sitofp", FLOAT: "fpext", DOUBLE: "fptrunc", self.vector: "fpext"}
+        word = words[value.kind]
         return self.emit(kind, f"{word} {value.kind} {value.text} to {kind}")
 
     def square_root(self, x: Value) -> Value:
-        self._declared.add("declare double @llvm.sqrt.f64(double)")
-        return self.emit(DOUBLE, f"call double @llvm.sqrt.f64(double {x.text})")
+        return self.intrinsic("sqrt", x)
 
     # memory
 
@@ -195,20 +198,35 @@ class Function:
         """Lanes of x (from 0) and of y (from the width on); a negative one does not matter."""
         numbers = ", ".join("i32 poison" if lane < 0 else f"i32 {lane}" for lane in lanes)
         return self.emit(
-            self.vector,
+            f"<{len(lanes)} x float>",
             f"shufflevector {x.kind} {x.text}, {y.kind} {y.text}, <{len(lanes)} x i32> <{numbers}>",
         )
 
     def lane(self, x: Value, number: int) -> Value:
-        return self.emit(FLOAT, f"extractelement {x.kind} {x.text}, i32 {number}")
+        kind = x.kind.rstrip(">").split()[-1]
+        return self.emit(kind, f"extractelement {x.kind} {x.text}, i32 {number}")
 
     def multiply_add(self, x: Value, y: Value, z: Value) -> Value:
         """x·y + z, rounded once where the machine can."""
-        suffix = f"v{self.lanes}f32" if x.kind == self.vector else "f32"
-        kind = x.kind
-        self._declared.add(f"declare {kind} @llvm.fmuladd.{suffix}({kind}, {kind}, {kind})")
-        operands = ", ".join(f"{kind} {value.text}" for value in (x, y, z))
-        return self.emit(kind, f"call {kind} @llvm.fmuladd.{suffix}({operands})")
+        return self.intrinsic("fmuladd", x, y, z)
+
+    def intrinsic(self, name: str, *values: Value) -> Value:
+        """What LLVM calls `name`, of real numbers or of vectors of floats."""
+        kind = values[0].kind
+        suffix = {FLOAT: "f32", DOUBLE: "f64", self.vector: f"v{self.lanes}f32"}[kind]
+        self._declared.add(
+            f"declare {kind} @llvm.{name}.{suffix}({', '.join([kind] * len(values))})"
+        )
+        operands = ", ".join(f"{kind} {value.text}" for value in values)
+        return self.emit(kind, f"call {kind} @llvm.{name}.{suffix}({operands})")
+
+    def test(self, word: str, x: Value, y: Value) -> Value:
+        """Whether x and y compare as LLVM's `word` says: ogt, oeq, uno …"""
+        return self.emit(self.condition(x.kind), f"fcmp {word} {x.kind} {x.text}, {y.text}")
+
+    def condition(self, kind: str) -> str:
+        """The kind of a comparison's answer."""
+        return kind.replace(FLOAT, "i1")
 
     def mask(self, count: Value, first: int = 0, every: int = 1) -> Value:
         """Which lanes, numbered from `first`, are below `count` and multiples of `every`."""

@@ -23,7 +23,7 @@ _addresses: dict[tuple, int] = {}
 
 def address(machine: Machine, build: Callable[..., Function], *parameters: object) -> int:
     """Where `build(machine, name, *parameters)` lies as machine code; compiled once."""
-    key = (machine.name, build.__name__, *parameters)
+    key = (machine.name, f"{build.__module__.rpartition('.')[2]}_{build.__name__}", *parameters)
     found = _addresses.get(key)
     if found is None:
         with _lock:

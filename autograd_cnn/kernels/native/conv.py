@@ -7,8 +7,10 @@ from math import prod
 
 import numpy as np
 
+from ..precision import get_float32_matmul_precision
 from ..specs import ConvSpec, Sizes
-from . import launch, plan, threads
+from . import filterwise, filterwise_weights, launch, memory, plan, threads, winograd
+from .blocks import blocks, even
 from .compiler import address
 from .drivers import CONVOLVE, PACK, STEP, STRIP, WEIGH, convolve, pack, weigh
 from .launch import fill, share_out, table, where
@@ -24,9 +26,10 @@ PACKED_ALONE = 1 << 16
 """Weights up to this many are brought into order by one thread."""
 
 
-def forward(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec) -> np.ndarray:
-    """The convolution of float32 N×C×size with O×(C/groups)×kernel, plus a bias."""
-    return _prepared(_forward, x.shape, w.shape, spec, x.shape[2:]).run(x, w, b)
+def forward(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, spec: ConvSpec,
+            relu: bool = False) -> np.ndarray:  # fmt: skip
+    """The convolution of float32 N×C×size with O×(C/groups)×kernel, plus a bias; its ReLU."""
+    return _prepared(_forward, x.shape, w.shape, spec, x.shape[2:]).run(x, w, b, relu)
 
 
 def input_grad(y: np.ndarray, w: np.ndarray, spec: ConvSpec, size: Sizes) -> np.ndarray:
@@ -37,61 +40,81 @@ def input_grad(y: np.ndarray, w: np.ndarray, spec: ConvSpec, size: Sizes) -> np.
 def weight_grad(x: np.ndarray, y: np.ndarray, spec: ConvSpec, kernel: Sizes) -> np.ndarray:
     """The transpose in the filters: float32 N×C×size and N×O×out to O×(C/groups)×kernel."""
     shape = (y.shape[1], x.shape[1] // spec.groups, *kernel)
-    return _prepared(WeightGradient, x.shape, shape, spec, y.shape[2:]).run(x, y)
+    return _prepared(_of_weights, x.shape, shape, spec, y.shape[2:]).run(x, y)
 
 
 def describe(kernel: str, *arrays: np.ndarray, spec: ConvSpec, size: Sizes = ()) -> str:
     """Which tiles would run, on how much work at a time, in how many threads."""
     first, second = arrays[:2]
-    if kernel == "conv":
+    if kernel in ("conv", "conv_relu"):
         prepared = _prepared(_forward, first.shape, second.shape, spec, first.shape[2:])
     elif kernel == "conv_input_grad":
         prepared = _prepared(_transposed, first.shape, second.shape, spec, size)
     else:
         shape = (second.shape[1], first.shape[1] // spec.groups, *size)
-        prepared = _prepared(WeightGradient, first.shape, shape, spec, second.shape[2:])
-    machine, layout = prepared.machine, prepared.layout
-    return (
-        f"{machine.name} tiles of {prepared.rows}×{prepared.widest} vectors of {machine.lanes}, "
-        f"{layout.units} units of {layout.longest:,} pixels"
-        f"{' read in place' if layout.direct else ''}, {prepared.workers} thread(s)"
-    )
+        prepared = _prepared(_of_weights, first.shape, shape, spec, second.shape[2:])
+    return prepared.describe()
 
 
 def _prepared(kind, images: Sizes, w: Sizes, spec: ConvSpec, size: Sizes):
-    return _prepare(kind, images, w, spec, tuple(size), threads.get_num_threads(), current())
+    exact = get_float32_matmul_precision() == "highest"
+    return _prepare(kind, images, w, spec, tuple(size), threads.get_num_threads(), current(), exact)
 
 
 @lru_cache(maxsize=512)
-def _prepare(kind, images, w, spec, size, threads, machine):
-    return kind(images, w, spec, size, threads, machine)
+def _prepare(kind, images, w, spec, size, threads, machine, exact):
+    return kind(images, w, spec, size, threads, machine, exact)
 
 
-def _forward(images: Sizes, w: Sizes, spec: ConvSpec, size: Sizes, threads: int, machine: Machine):
+def _forward(images: Sizes, w: Sizes, spec: ConvSpec, size: Sizes, threads: int, machine: Machine,
+             exact: bool):  # fmt: skip
     (n, channels), filters, groups, kernel = images[:2], w[0], spec.groups, w[2:]
     out, taps = spec.output_size(size, kernel), prod(w[2:])
+    source, target = (n, channels, *size), (n, filters, *out)
     workers = launch.workers(n * prod(out) * prod(w), threads)
-    rows = _even(filters // groups, machine.filters)
+    why_not = winograd.obstacle(source, target, kernel, spec, machine, exact)
+    if not why_not:
+        before = tuple(before for before, _ in spec.padding)
+        order = (channels * taps, taps)
+        return winograd.Winograd(source, target, before, order, False, workers, machine)
+    if filterwise.fits(target, spec, machine):
+        return filterwise.forward(source, target, w, spec, workers, machine, why_not)
+    rows = even(filters // groups, machine.filters)
     slack = machine.columns(rows) * machine.lanes
     layout = plan.forward(n, channels, size, kernel, out, spec, workers, slack)
     order = (w[1] * taps, taps, filters // groups * w[1] * taps)
-    return Correlation(
-        layout, (n, channels, *size), (n, filters, *out), kernel, groups, order, workers, machine
-    )
+    return Correlation(layout, source, target, kernel, groups, order, workers, machine, why_not)
 
 
-def _transposed(
-    images: Sizes, w: Sizes, spec: ConvSpec, size: Sizes, threads: int, machine: Machine
-):
+def _transposed(images: Sizes, w: Sizes, spec: ConvSpec, size: Sizes, threads: int,
+                machine: Machine, exact: bool):  # fmt: skip
     n, filters, groups, kernel, out = images[0], w[0], spec.groups, w[2:], images[2:]
-    taps = prod(kernel)
+    taps, target = prod(kernel), (n, groups * w[1], *size)
     workers = launch.workers(n * prod(out) * prod(w), threads)
-    slack = machine.columns(_even(w[1], machine.filters)) * machine.lanes
+    why_not = winograd.obstacle(images, target, kernel, spec, machine, exact)
+    if not why_not:
+        before = tuple(2 - before for before, _ in spec.padding)
+        order = (taps, w[1] * taps)
+        return winograd.Winograd(images, target, before, order, True, workers, machine)
+    if filterwise.fits(target, spec, machine):
+        return filterwise.transposed(images, target, w, spec, workers, machine, why_not)
+    slack = machine.columns(even(w[1], machine.filters)) * machine.lanes
     layout = plan.transposed(n, filters, size, kernel, out, spec, workers, slack)
     order = (taps, w[1] * taps, filters // groups * w[1] * taps)
-    return Correlation(
-        layout, images, (n, groups * w[1], *size), kernel, groups, order, workers, machine
-    )
+    return Correlation(layout, images, target, kernel, groups, order, workers, machine, why_not)
+
+
+def _of_weights(x: Sizes, w: Sizes, spec: ConvSpec, out: Sizes, threads: int, machine: Machine,
+                exact: bool):  # fmt: skip
+    y = (x[0], w[0], *out)
+    workers = launch.workers(prod(y) * prod(w[1:]), threads)
+    why_not = winograd.obstacle(x, y, w[2:], spec, machine, exact, workers)
+    if not why_not:
+        before = tuple(before for before, _ in spec.padding)
+        return winograd.WinogradWeights(x, y, before, workers, machine)
+    if filterwise_weights.fits(x, y, w[2:], spec, machine):
+        return filterwise_weights.FilterwiseWeights(x, y, w[2:], spec, workers, machine, why_not)
+    return WeightGradient(x, w, spec, out, workers, machine, why_not)
 
 
 class Correlation:
@@ -102,11 +125,12 @@ class Correlation:
     """
 
     def __init__(self, layout: plan.Plan, source: Sizes, target: Sizes, kernel: Sizes, groups: int,
-                 order: tuple[int, int, int], workers: int, machine: Machine) -> None:  # fmt: skip
-        self.machine, self.target = machine, target
+                 order: tuple[int, int, int], workers: int, machine: Machine,
+                 why_not: str) -> None:  # fmt: skip
+        self.machine, self.target, self.why_not = machine, target, why_not
         self.workers = min(workers, layout.units)
         channels, filters = source[1], target[1]
-        self.rows = _even(filters // groups, machine.filters)
+        self.rows = even(filters // groups, machine.filters)
         self.widest = machine.columns(self.rows)
         blocks = -(-(filters // groups) // self.rows)
         spare = self.widest * machine.lanes
@@ -129,7 +153,7 @@ class Correlation:
             out_plane=prod(target[2:]), channel_stride=layout.channel_stride,
             image_stride=layout.image_stride, direct=int(layout.direct is not None),
             gather=address(machine, gather, layout.load_stride),
-            scatter=address(machine, scatter, layout.store_stride), jobs=len(layout.taps),
+            scatter=address(machine, scatter, layout.store_stride, False), jobs=len(layout.taps),
             groups=groups, rows=self.rows, blocks=blocks, z_size=self.rows * z_stride,
             z_stride=z_stride, flat_size=flat_size, x=0, y=0, flat=0, z=0, bias=0, packed=0,
         )  # fmt: skip
@@ -147,8 +171,9 @@ class Correlation:
             )  # fmt: skip
             self.packs.append((words, places, start))
 
-    def run(self, images: np.ndarray, w: np.ndarray, b: np.ndarray | None) -> np.ndarray:
-        result = np.empty(self.target, np.float32)
+    def run(self, images: np.ndarray, w: np.ndarray, b: np.ndarray | None,
+            relu: bool = False) -> np.ndarray:  # fmt: skip
+        result = memory.empty(self.target)
         with threads.pool() as pool:
             scratch = pool.scratch(self.scratch)
             packed = scratch + 4 * self.packed_place
@@ -157,9 +182,13 @@ class Correlation:
                 CONVOLVE, self.words, x=where(images), y=where(result), flat=scratch,
                 z=scratch + 4 * self.z_place, bias=where(self.bias if b is None else b),
                 packed=packed,
+                scatter=address(self.machine, scatter, self.layout.store_stride, relu),
             )  # fmt: skip
             launch.run(pool, self.machine, convolve, words, self.workers)
         return result
+
+    def describe(self) -> str:
+        return _described(self)
 
     def _pack(self, pool: threads.Pool, w: np.ndarray, packed: int) -> None:
         workers = self.workers if w.size > PACKED_ALONE else 1
@@ -194,12 +223,11 @@ class Correlation:
 class WeightGradient:
     """The gradient of the weights, prepared for one shape."""
 
-    def __init__(self, x: Sizes, w: Sizes, spec: ConvSpec, out: Sizes, threads: int,
-                 machine: Machine) -> None:  # fmt: skip
-        self.machine, self.shape = machine, w
+    def __init__(self, x: Sizes, w: Sizes, spec: ConvSpec, out: Sizes, workers: int,
+                 machine: Machine, why_not: str) -> None:  # fmt: skip
+        self.machine, self.shape, self.why_not = machine, w, why_not
         n, groups, filters = x[0], spec.groups, w[0]
         entries = prod(w[1:])
-        workers = launch.workers(n * filters * prod(out) * entries, threads)
         split = filters * entries > SPLIT_FLOATS
         self.layout = layout = plan.forward(
             n,
@@ -268,6 +296,9 @@ class WeightGradient:
             launch.run(pool, self.machine, weigh, words, self.workers)
         return dw[0] if self.parts == 1 else dw.sum(axis=0)
 
+    def describe(self) -> str:
+        return _described(self)
+
     def _steps(self, layout: plan.Plan) -> np.ndarray:
         self.fetches, rows = [], []
         unused = dict.fromkeys(
@@ -286,6 +317,16 @@ class WeightGradient:
         return np.array(rows)
 
 
+def _described(prepared: Correlation | WeightGradient) -> str:
+    machine, layout = prepared.machine, prepared.layout
+    return (
+        f"{machine.name} tiles of {prepared.rows}×{prepared.widest} vectors of {machine.lanes}, "
+        f"{layout.units} units of {layout.longest:,} pixels"
+        f"{' read in place' if layout.direct else ''}, {prepared.workers} thread(s); "
+        f"not Winograd: {prepared.why_not}"
+    )
+
+
 def strip_table(layout: plan.Plan) -> np.ndarray:
     """How each strip is loaded."""
     starts = layout.direct or (0,) * layout.strips
@@ -293,19 +334,6 @@ def strip_table(layout: plan.Plan) -> np.ndarray:
         table(STRIP, load_table=load, load_count=len(load), direct_offset=start)
         for load, start in zip(layout.loads, starts, strict=True)
     ])  # fmt: skip
-
-
-def blocks(total: int, most: int) -> list[tuple[int, int]]:
-    """Starts and sizes of the fewest even parts of at most `most`, the bigger ones first."""
-    count = -(-total // most)
-    small, big = divmod(total, count)
-    sizes = [small + 1] * big + [small] * (count - big)
-    return [(sum(sizes[:number]), size) for number, size in enumerate(sizes)]
-
-
-def _even(total: int, most: int) -> int:
-    """The size of the biggest of the fewest even parts of at most `most`."""
-    return blocks(total, most)[0][1]
 
 
 def _steps_of(kernel: Sizes) -> np.ndarray:

@@ -129,9 +129,8 @@ class Share:
         self.arguments = self.function.fields(table, names)
 
     def record(self, table: str, number: Value, names: str) -> dict[str, Value]:
-        """Entry `number` of a table of records with these fields."""
-        f = self.function
-        return f.fields(f.step(self.arguments[table], number * len(names.split()), INTEGER), names)
+        """Entry `number` of one of the tables among the arguments."""
+        return record(self.function, self.arguments[table], number, names)
 
     def bounds(self, table: str) -> tuple[Value, Value]:
         """Where this worker's share begins and ends."""
@@ -162,3 +161,8 @@ class Share:
                 first + plane * a["in_plane"], record["load_table"], record["load_count"],
             )  # fmt: skip
         return f.choose(a["direct"] > 0, first + record["direct_offset"], flat)
+
+
+def record(f: Function, table: Value, number: Value, names: str) -> dict[str, Value]:
+    """Entry `number` of a table of records with these fields."""
+    return f.fields(f.step(table, number * len(names.split()), INTEGER), names)

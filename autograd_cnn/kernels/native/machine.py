@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import platform
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
+
+OLDEST = (0, 45)
+"""The first llvmlite with the pointers and the passes that the generator uses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,16 @@ def runnable() -> tuple[str, ...]:
     if features.get("avx2") and features.get("fma"):
         names.append("avx2")
     return (*names, "plain")
+
+
+@cache
+def unusable() -> str:
+    """Why no native code can run here; empty if it can."""
+    import llvmlite
+
+    if tuple(map(int, llvmlite.__version__.split(".")[:2])) < OLDEST:
+        return f"llvmlite {llvmlite.__version__} is older than {'.'.join(map(str, OLDEST))}"
+    return "" if sys.maxsize > 2**32 else "the processor's addresses have 32 bits"
 
 
 @contextmanager

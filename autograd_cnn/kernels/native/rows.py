@@ -6,7 +6,10 @@ array (−1: nowhere, zeros), and how many entries it has. Entries of the array 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .assembly import INTEGER, Function, Value
+from .chain_code import KERNELS
 from .machine import Machine
 
 ARGUMENTS = "flat* array* table* count"
@@ -38,22 +41,25 @@ def gather(machine: Machine, name: str, stride: int) -> Function:
     return f
 
 
-def scatter(machine: Machine, name: str, stride: int) -> Function:
-    """array[i·stride] = flat[i] for each run."""
+def scatter(machine: Machine, name: str, stride: int, relu: bool) -> Function:
+    """array[i·stride] = flat[i], or its ReLU, for each run."""
     f = Function(name, ARGUMENTS, machine.lanes)
     flat, array, table, count = f.arguments
     with f.loop(count) as number:
         start, place, length = _run(f, table, number)
         source, target = flat + start, array + place
 
+        def last(value: Value) -> Value:
+            return KERNELS["relu"](f, value) if relu else value
+
         def move(i: Value, left: Value | None) -> None:
             if left is None:
-                f.store(f.load(source + i, f.vector), target + i)
+                f.store(last(f.load(source + i, f.vector)), target + i)
             else:
-                _scatter_vector(f, source + i, target + i * stride, left, stride)
+                _scatter_vector(f, source + i, target + i * stride, left, stride, last)
 
         def move_one(i: Value) -> None:
-            f.store(f.load(source + i), target + i * stride)
+            f.store(last(f.load(source + i)), target + i * stride)
 
         _move_run(f, machine, length, stride, move, move_one)
     return f
@@ -98,10 +104,13 @@ def _gather_vector(f: Function, source: Value, target: Value, left: Value, strid
     f.store_masked(kept, target, f.mask(left))
 
 
-def _scatter_vector(f: Function, source: Value, target: Value, left: Value, stride: int) -> None:
+def _scatter_vector(
+    f: Function, source: Value, target: Value, left: Value, stride: int,
+    last: Callable[[Value], Value],
+) -> None:  # fmt: skip
     """Write `stride` vectors of which only every stride-th lane is stored."""
     lanes = f.lanes
-    values, reach = f.load_masked(source, f.mask(left)), left * stride - (stride - 1)
+    values, reach = last(f.load_masked(source, f.mask(left))), left * stride - (stride - 1)
     for part in range(stride):
         places = range(part * lanes, (part + 1) * lanes)
         spread = [place // stride if place % stride == 0 else -1 for place in places]

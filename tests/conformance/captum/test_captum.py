@@ -1,4 +1,5 @@
 import warnings
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -116,6 +117,49 @@ def test_occlusion(same, size, stride):
         theirs,
         rtol=1e-5,
     )
+
+
+EPSILON = 1e-12
+
+
+def relevance(model, x, rule, **options):
+    """Captum's LRP with one rule for all layers that are shared out; its rules stay on a module."""
+    attr = pytest.importorskip("captum.attr")
+    rules = pytest.importorskip("captum.attr._utils.lrp_rules")
+    changed = deepcopy(model)
+    for layer in changed:
+        if type(layer).__name__ != "ReLU":
+            layer.rule = getattr(rules, rule)(**options)
+            layer.rule.STABILITY_FACTOR = EPSILON
+    return attr.LRP(changed).attribute(x, TARGETS)
+
+
+def test_relevance_by_the_epsilon_rule(same):
+    same(
+        lambda f, x: explain.lrp(f, x, TARGETS, epsilon=EPSILON),
+        lambda f, x: relevance(f, x, "EpsilonRule"),
+        rtol=1e-9,  # Captum divides by z + ε at pooling too
+    )
+
+
+def test_relevance_by_the_rule_of_the_positive_contributions(same):
+    # on a network without biases, which Captum leaves out of the rule, and inputs ≥ 0
+    def ours(f, x):
+        f = deepcopy(f)
+        for layer in f:
+            if hasattr(layer, "bias"):
+                layer.bias.assign(np.zeros(layer.bias.shape))
+        options = {"rule": "alpha-beta", "alpha": 1.0, "beta": 0.0}
+        return explain.lrp(f, np.abs(x), TARGETS, **options)
+
+    def theirs(f, x):
+        f = deepcopy(f)
+        for layer in f:
+            if hasattr(layer, "bias"):
+                layer.bias.data.zero_()
+        return relevance(f, x.detach().abs().requires_grad_(), "Alpha1_Beta0_Rule")
+
+    same(ours, theirs, rtol=1e-9)
 
 
 def test_the_linear_part_of_lime_is_that_of_its_authors():

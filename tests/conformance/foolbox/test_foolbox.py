@@ -4,10 +4,9 @@ import warnings
 
 import numpy as np
 import pytest
+from same_climb import climbed
 
-import autograd_cnn as ag
-from autograd_cnn import attacks, nn
-from autograd_cnn.attacks.evaluation import column
+from autograd_cnn import attacks
 
 torch = pytest.importorskip("torch", reason="the reference runs in PyTorch")
 with warnings.catch_warnings():
@@ -19,38 +18,10 @@ CLASSES = 5
 
 
 @pytest.fixture(scope="module")
-def pair():
-    """A CNN in float64, here and in PyTorch, 16 images, and what both answer."""
-    ours = nn.Sequential(
-        nn.Conv2d(2, 6, 3, padding=1, rng=0), nn.Tanh(), nn.MaxPool2d(2),
-        nn.Conv2d(6, 8, 3, padding=1, rng=1), nn.Tanh(), nn.Flatten(),
-        nn.Linear(128, CLASSES, rng=2),
-    )  # fmt: skip
-    ours.to("float64").eval()
-    for parameter in ours.parameters():
-        parameter.assign(2.0 * parameter.numpy())
-    theirs = torch.nn.Sequential(
-        torch.nn.Conv2d(2, 6, 3, padding=1), torch.nn.Tanh(), torch.nn.MaxPool2d(2),
-        torch.nn.Conv2d(6, 8, 3, padding=1), torch.nn.Tanh(), torch.nn.Flatten(),
-        torch.nn.Linear(128, CLASSES),
-    )  # fmt: skip
-    theirs.double().eval()
-    theirs.load_state_dict(
-        {name: torch.tensor(np.array(v)) for name, v in ours.state_dict().items()}
-    )
-    x = np.random.default_rng(3).uniform(size=(16, 2, 8, 8))
-    labels = ours(ag.tensor(x)).numpy().argmax(axis=1)
-    reference = theirs(torch.tensor(x)).detach().numpy()
-    np.testing.assert_allclose(ours(ag.tensor(x)).numpy(), reference, rtol=1e-12)
+def pair(networks):
+    """Our CNN, Foolbox's view of the same, PyTorch's own, images and what all of them answer."""
+    ours, theirs, x, labels = networks
     return ours, foolbox.PyTorchModel(theirs, (0, 1), device="cpu"), theirs, x, labels
-
-
-def climbed(attack, model, x, labels, epsilon):
-    """Our loop alone: without the last resort of one whole step."""
-    x, criterion = ag.tensor(x), attacks.Misclassification(labels)
-    radius = column(np.full(len(x), epsilon), x)
-    bounded = attacks.bounded(model)
-    return attack.climb(bounded, x, x, criterion, radius, attack.steps, attack.step_size).numpy()
 
 
 def theirs_of(attack, model, x, labels, epsilon=None):

@@ -9,6 +9,7 @@ import numpy
 POSITIVE, ANY = "positive", "any"
 
 UNARY = {
+    "fabs": (ANY, lambda np, x: np.fabs(x)),
     "abs": (ANY, lambda np, x: np.abs(x)),
     "cos": (ANY, lambda np, x: np.cos(x)),
     "exp": (ANY, lambda np, x: np.exp(x)),
@@ -19,6 +20,7 @@ UNARY = {
     "power by a constant": (POSITIVE, lambda np, x: x**2.5),
     "power of a constant": (ANY, lambda np, x: 1.7**x),
     "quotient": (ANY, lambda np, x: (x + 1.0) / (x * x + 2.0)),
+    "sign": (ANY, lambda np, x: np.sign(x) * x * x),
     "sin": (ANY, lambda np, x: np.sin(x)),
     "sqrt": (POSITIVE, lambda np, x: np.sqrt(x)),
     "square": (ANY, lambda np, x: np.square(x) * x),
@@ -79,6 +81,10 @@ ARRAYS = {
     "triu": lambda np, x: np.triu(x, 1),
     "var": lambda np, x: np.var(x, axis=0),
     "cholesky": lambda np, x: np.linalg.cholesky(_definite(np, x)),
+    "prod": lambda np, x: np.prod(x, axis=1),
+    "stack": lambda np, x: np.stack([x, x * x], axis=1),
+    "trace": lambda np, x: np.trace(x) * numpy.ones(1),
+    "diagonal": lambda np, x: np.diagonal(x, 0, -1, -2),
     "det": lambda np, x: np.linalg.det(x) * numpy.ones(1),
     "eigenvalues": lambda np, x: np.linalg.eigh(_definite(np, x))[0],
     "eigenvectors": lambda np, x: np.linalg.eigh(_definite(np, x))[1] ** 2,
@@ -88,3 +94,37 @@ ARRAYS = {
     "solve": lambda np, x: np.linalg.solve(_definite(np, x), x[0]),
 }
 """Functions of a 3×3 array with an array as their value."""
+
+NOT_COMPARED = {
+    "argmax": "whole numbers have no derivative",
+    "argsort": "whole numbers have no derivative",
+    "cumprod": "HIPS autograd has no derivative of it",
+    "flip": "HIPS autograd has no derivative of it",
+    "float_power": "HIPS autograd has no derivative of it",
+    "take": "HIPS autograd has no derivative of it",
+    "take_along_axis": "HIPS autograd has no derivative of it",
+}
+"""What our side of NumPy has besides, and why it is not compared."""
+
+LACKING = {
+    "cumprod": lambda np, x: np.cumprod(x),
+    "flip": lambda np, x: np.flip(x),
+    "float_power": lambda np, x: np.float_power(x, 2.0),
+    "take": lambda np, x: np.take(x, [1]),
+    "take_along_axis": lambda np, x: np.take_along_axis(x, numpy.array([1]), 0),
+}
+"""Functions that HIPS autograd cannot differentiate: it raises NotImplementedError."""
+
+
+class Watched:
+    """A module that notes which of its functions are read, by NumPy's own names for them."""
+
+    def __init__(self, module, names):
+        self.module, self.names = module, names
+
+    def __getattr__(self, name):
+        if name == "linalg":
+            return Watched(self.module.linalg, self.names)
+        found = getattr(self.module, name)
+        self.names.add(found.__name__)
+        return found

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from hips_functions import ARRAYS, BINARY, POSITIVE, UNARY
+from hips_functions import ARRAYS, BINARY, LACKING, NOT_COMPARED, POSITIVE, UNARY, Watched
 from hypothesis import given
 from hypothesis import strategies as st
 
 import autograd_cnn as ag
+from autograd_cnn.ops import protocol
 
 # a derivative that is constant has none further: HIPS says so, and gives the right zeros
 pytestmark = pytest.mark.filterwarnings("ignore:Output seems independent of input:UserWarning")
@@ -25,6 +26,29 @@ def agree(ours, theirs, rtol=1e-10):
     assert ours.shape == theirs.shape
     scale = max(1.0, float(np.abs(theirs).max(initial=0.0)))
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=rtol * scale)
+
+
+def test_every_shared_function_is_compared():
+    """Whatever NumPy function takes our tensors is in a record, or its reason is given."""
+    names = set()
+    watched, x = Watched(np, names), ag.tensor(drawn(0, (3, 3), positive=True))
+    for _, function in UNARY.values():
+        function(watched, x)
+    for function in BINARY.values():
+        function(watched, x, x)
+    for function in ARRAYS.values():
+        function(watched, x)
+    ufuncs = {u.__name__ for u in vars(np).values() if isinstance(u, np.ufunc)}
+    ours = {u for u in ufuncs if hasattr(ag.ops, protocol._UFUNCS.get(u, u))}
+    ours |= {protocol._FUNCTIONS.get(name, name) for name in protocol._SUPPORTED}
+    assert ours - names == NOT_COMPARED.keys()
+
+
+@pytest.mark.parametrize("name", LACKING)
+def test_what_the_oracle_lacks_it_lacks(hips, name):
+    theirs = lambda x: hips.numpy.sum(LACKING[name](hips.numpy, x))
+    with pytest.raises(NotImplementedError):
+        hips.grad(theirs)(drawn(0, (3,)))
 
 
 @pytest.mark.parametrize("name", UNARY)

@@ -30,12 +30,15 @@ class Program(BackendRep):
         return [values[name] for name in self.results]
 
     def run(self, inputs, **kwargs):
-        """The outputs as arrays. Floating-point inputs are lifted to tensors, as a user would."""
-        lifted = [ag.tensor(x) if is_floating(x) else x for x in inputs]
+        """The outputs as arrays. Floating-point inputs are lifted to tensors, as a user would.
+
+        A sequence is a list, whose leaves they are.
+        """
+        lifted = ag.tree.map_leaves(lambda x: ag.tensor(x) if is_floating(x) else x, list(inputs))
         # ONNX follows IEEE 754 without a word: 1/0 is ∞
         with np.errstate(all="ignore"):
             found = self(*lifted)
-        return [y.numpy() if isinstance(y, ag.Tensor) else np.asarray(y) for y in found]
+        return ag.tree.map_leaves(np.asarray, found)
 
 
 class LibraryBackend(Backend):

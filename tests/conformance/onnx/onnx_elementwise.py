@@ -15,7 +15,18 @@ def _power(x, y):
 
 def _clip(x, low=None, high=None):
     low, high = (None if bound is None else bound.item() for bound in (low, high))
+    if low is not None and high is not None and low > high:  # clip raises; ONNX lets `high` win
+        return ag.minimum(ag.maximum(x, low), high)
     return ag.clip(x, low, high)
+
+
+def _divide(x, y):
+    """The true quotient; of whole numbers, which have no derivative, the one cut towards 0."""
+    if x.dtype.kind not in "iu":
+        return ag.divide(x, y)
+    below = ag.compare("floor_divide", x, y)
+    inexact = ag.compare("not_equal", below * y, x)
+    return below + ag.compare("logical_and", inexact, below < 0)
 
 
 def _tan(x):
@@ -35,10 +46,10 @@ ARITHMETIC = {
     "Add": ag.add,
     "Cos": ag.cos,
     "Cosh": _cosh,
-    "Div": ag.divide,
+    "Div": _divide,
     "Erf": ag.erf,
     "Exp": ag.exp,
-    "Identity": ag.ops.identity,
+    "Identity": lambda x: ag.tree.map_leaves(ag.ops.identity, x),
     "Log": ag.log,
     "Max": lambda *x: reduce(ag.maximum, x),
     "Mean": lambda *x: reduce(ag.add, x) / len(x),
@@ -59,6 +70,7 @@ ARITHMETIC = {
 
 
 def _celu(x, alpha=1.0):
+    alpha = np.asarray(alpha, x.dtype)  # a bfloat16 times a Python number is a float32
     return ag.elu(x / alpha) * alpha
 
 
@@ -95,6 +107,13 @@ def _swish(x, alpha=1.0):
     return x * ag.sigmoid(x * alpha)
 
 
+def _swiglu(a, b, alpha=1.0):
+    """Half precision is computed in single and rounded once."""
+    wide = "float32" if a.dtype == "float16" else a.dtype
+    a, b, dtype = ag.astype(a, wide), ag.astype(b, wide), a.dtype
+    return ag.astype(_swish(a, alpha) * b, dtype)
+
+
 def _thresholded_relu(x, alpha=1.0):
     return ag.where(ag.compare("greater", x, alpha), x, x * 0.0)
 
@@ -118,7 +137,7 @@ ACTIVATIONS = {
     "Softmax": lambda x, axis=-1: ag.softmax(x, axis),
     "Softplus": ag.softplus,
     "Softsign": lambda x: x / (ag.abs(x) + 1.0),
-    "SwiGLU": lambda a, b, alpha=1.0: _swish(a, alpha) * b,
+    "SwiGLU": _swiglu,
     "Swish": _swish,
     "Tanh": ag.tanh,
     "ThresholdedRelu": _thresholded_relu,

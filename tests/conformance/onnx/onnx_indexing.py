@@ -4,6 +4,9 @@ import numpy as np
 
 import autograd_cnn as ag
 
+_AT = {"none": ag.index_set, "add": ag.index_add, "mul": ag.index_multiply, "max": ag.index_max,
+       "min": ag.index_min}  # fmt: skip
+
 
 def gather_elements(x, places, *, axis=0):
     return ag.gather(x, axis, _from_the_front(places, x.shape[axis]))
@@ -15,21 +18,13 @@ def gather_nd(x, places, *, batch_dims=0):
 
 
 def scatter_elements(x, places, updates, *, axis=0, reduction="none"):
-    places = _from_the_front(places, x.shape[axis])
-    if reduction == "add":
-        return ag.add_along_axis(x, places, updates, axis)
-    _require_assignment(reduction)
     index = list(np.indices(places.shape))
-    index[axis] = places
-    return ag.index_set(x, tuple(index), updates)
+    index[axis] = _from_the_front(places, x.shape[axis])
+    return _AT[reduction](x, tuple(index), updates)
 
 
 def scatter_nd(x, places, updates, *, reduction="none"):
-    index = tuple(np.moveaxis(places, -1, 0))
-    if reduction == "add":
-        return ag.index_add(x, index, updates)
-    _require_assignment(reduction)
-    return ag.index_set(x, index, updates)
+    return _AT[reduction](x, tuple(np.moveaxis(places, -1, 0)), updates)
 
 
 def tensor_scatter(past, update, starts, *, axis=-2, mode="linear"):
@@ -98,8 +93,3 @@ def _array(x):
 
 def _from_the_front(places, n):
     return np.where(places < 0, places + n, places)
-
-
-def _require_assignment(reduction):
-    if reduction != "none":
-        raise NotImplementedError(f"entries are set or added to, not combined by {reduction}")

@@ -1,6 +1,6 @@
 """ONNX's reductions and scans."""
 
-from math import prod
+import numpy as np
 
 import autograd_cnn as ag
 
@@ -28,17 +28,17 @@ def _of_numbers(function):
     return reduce
 
 
-def _product(x, axes, keepdims):
-    """The last of the running products of the entries, which are put on one axis."""
-    axes = tuple(axis % len(x.shape) for axis in axes)
-    kept = [axis for axis in range(len(x.shape)) if axis not in axes]
-    shape = tuple(x.shape[axis] for axis in kept)
-    rows = ag.transpose(x, (*kept, *axes))
-    count = x.size // max(1, prod(shape))
-    rows = ag.pad(ag.reshape(rows, (*shape, count)), ((0, 0),) * len(shape) + ((1, 0),), 1.0)
-    found = ag.cumprod(rows, -1)[..., -1]
-    full = tuple(1 if axis in axes else n for axis, n in enumerate(x.shape))
-    return ag.reshape(found, full) if keepdims else found
+def _extremum(function, neutral):
+    """Of nothing, where the operation raises: ∓∞, and False or True of truth values."""
+
+    def reduce(x, axes, keepdims):
+        if x.size:
+            return function(x, axes, keepdims)
+        widths = tuple((0, int(axis in axes and not n)) for axis, n in enumerate(x.shape))
+        filling = neutral if x.dtype.kind == "f" else neutral > 0
+        return function(ag.pad(x, widths, filling), axes, keepdims)
+
+    return reduce
 
 
 def _place_of(turned):
@@ -77,11 +77,11 @@ REDUCTIONS = {
     "ReduceL1": _reduction(lambda x, axes, keep: ag.sum(ag.abs(x), axes, keep)),
     "ReduceL2": _reduction(lambda x, axes, keep: ag.norm(x, None, axes, keep)),
     "ReduceLogSum": _reduction(lambda x, axes, keep: ag.log(ag.sum(x, axes, keep))),
-    "ReduceLogSumExp": _reduction(ag.logsumexp),
-    "ReduceMax": _reduction(_of_numbers(ag.max)),
+    "ReduceLogSumExp": _reduction(_extremum(ag.logsumexp, -np.inf)),
+    "ReduceMax": _reduction(_extremum(_of_numbers(ag.max), -np.inf)),
     "ReduceMean": _reduction(ag.mean),
-    "ReduceMin": _reduction(_of_numbers(ag.min)),
-    "ReduceProd": _reduction(_product),
+    "ReduceMin": _reduction(_extremum(_of_numbers(ag.min), np.inf)),
+    "ReduceProd": _reduction(ag.prod),
     "ReduceSum": _reduction(ag.sum),
     "ReduceSumSquare": _reduction(lambda x, axes, keep: ag.sum(ag.square(x), axes, keep)),
 }

@@ -1,10 +1,9 @@
-"""ONNX's Resize: the nearest entry by its place, linear and cubic by `interpolate`."""
+"""ONNX's Resize: the places that an output reads, by each of its rules, given to `resample`."""
 
 import numpy as np
 
 import autograd_cnn as ag
 
-_LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
 _ROUND = {
     "floor": np.floor,
     "ceil": np.ceil,
@@ -21,21 +20,24 @@ def resize(
 ):  # fmt: skip
     axes = tuple(range(len(x.shape)) if axes is None else axes)
     scales, out = _scales(x.shape, axes, scales, sizes, keep_aspect_ratio_policy)
-    if mode == "nearest":
-        for axis, scale, o in zip(axes, scales, out, strict=True):
-            if o != x.shape[axis]:
-                x = _nearest(x, axis, scale, o, coordinate_transformation_mode, nearest_mode)
-        return x
-    if antialias or exclude_outside or coordinate_transformation_mode not in (
-        "half_pixel", "align_corners"
-    ):  # fmt: skip
-        raise NotImplementedError("interpolate has half pixels and aligned corners")
-    spatial = len(x.shape) - 2
-    name = _LINEAR[spatial] if mode == "linear" else "bicubic"
-    aligned = coordinate_transformation_mode == "align_corners"
-    if sizes is None:
-        return ag.interpolate(x, None, tuple(scales[2:]), name, aligned)
-    return ag.interpolate(x, tuple(out[2:]), None, name, aligned)
+    crops = coordinate_transformation_mode == "tf_crop_and_resize"
+    regions = np.asarray(roi).reshape(2, -1).T if crops else [(0.0, 1.0)] * len(axes)
+    border = "exclude" if exclude_outside else "repeat"
+    for axis, scale, o, region in zip(axes, scales, out, regions, strict=True):
+        n = x.shape[axis]
+        if o == n and scale == 1.0 and tuple(region) == (0.0, 1.0):
+            continue
+        places = _PLACES[coordinate_transformation_mode](np.arange(o), n, o, scale, region)
+        if mode == "nearest":
+            nearest = np.clip(_ROUND[nearest_mode](places), 0, n - 1)
+            x = ag.take(x, nearest.astype(np.int64), axis)
+        else:
+            width = max(1.0, 1.0 / scale) if antialias else 1.0
+            x = ag.resample(x, places, axis, mode, width, border, cubic_coeff_a)
+        if crops:
+            outside = ((places < 0) | (places > n - 1)).reshape(-1, *(1,) * (x.ndim - axis - 1))
+            x = ag.where(outside, np.asarray(extrapolation_value, x.dtype), x)
+    return x
 
 
 def upsample(x, scales, *, mode="nearest"):
@@ -58,11 +60,32 @@ def _scales(shape, axes, scales, sizes, policy):
     return [scale] * len(scales), [int(np.floor(scale * n + 0.5)) for n in lengths]
 
 
-def _nearest(x, axis, scale, o, coordinates, rounding):
-    n, column = x.shape[axis], np.arange(o)
-    place = {
-        "half_pixel": (column + 0.5) / scale - 0.5,
-        "asymmetric": column / scale,
-        "align_corners": column * (n - 1) / max(o - 1, 1),
-    }[coordinates]
-    return ag.take(x, np.clip(_ROUND[rounding](place), 0, n - 1).astype(np.int64), axis)
+def _half_pixel(i, n, o, scale, region):
+    return (i + 0.5) / scale - 0.5
+
+
+def _symmetric(i, n, o, scale, region):
+    """Half pixels about the middle of the input: what a fractional size loses, both ends lose."""
+    return n / 2 * (1 - o / (n * scale)) + _half_pixel(i, n, o, scale, region)
+
+
+def _aligned(i, n, o, scale, region):
+    """A fractional size n·scale is aligned at the corner that it would have."""
+    return i * ((n - 1) / (n * scale - 1)) if n * scale != 1 else i * 0.0
+
+
+def _cropped(i, n, o, scale, region):
+    start, end = region
+    if o == 1:
+        return i + 0.5 * (start + end) * (n - 1)
+    return start * (n - 1) + i * (end - start) * (n - 1) / (o - 1)
+
+
+_PLACES = {
+    "align_corners": _aligned,
+    "asymmetric": lambda i, n, o, scale, region: i / scale,
+    "half_pixel": _half_pixel,
+    "half_pixel_symmetric": _symmetric,
+    "pytorch_half_pixel": lambda *a: _half_pixel(*a) if a[1] * a[3] > 1 else a[0] * 0.0,
+    "tf_crop_and_resize": _cropped,
+}

@@ -9,13 +9,11 @@ onnx = pytest.importorskip("onnx", reason="ONNX is not installed: pip install on
 from onnx.backend.test.runner import Runner  # noqa: E402
 from onnx_backend import LibraryBackend  # noqa: E402
 from onnx_cases import bodies, cases, others  # noqa: E402
-from onnx_expected import DIFFERENT, REFUSED  # noqa: E402
+from onnx_expected import EXPECTED  # noqa: E402
 from onnx_operators import OPERATORS  # noqa: E402
 
 TITLES = {"test_case": "ONNX node cases", "test_function_body": "ONNX function bodies"}
-EXPECTED = REFUSED | DIFFERENT
 PAGE = Path(__file__).parents[3] / "docs" / "conformance.md"
-REFUSALS = (ValueError, TypeError, AttributeError, NotImplementedError)
 
 
 def parameters(some):
@@ -23,11 +21,9 @@ def parameters(some):
 
 
 def marks(name):
-    if name in REFUSED:
-        return [pytest.mark.xfail(reason=REFUSED[name], raises=REFUSALS)]
-    if name in DIFFERENT:
-        return [pytest.mark.xfail(reason=DIFFERENT[name], raises=AssertionError)]
-    return []
+    if name not in EXPECTED:
+        return []
+    return [pytest.mark.xfail(reason=EXPECTED[name], raises=AssertionError)]
 
 
 def agrees(case):

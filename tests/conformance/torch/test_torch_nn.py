@@ -52,7 +52,51 @@ LAYERS = [
     ("Flatten", (), {}, IMAGE),
     ("Flatten", (0, 2), {}, IMAGE),
     ("Identity", (), {}, IMAGE),
-]
+    ("InstanceNorm1d", (3,), {"affine": True}, (2, 3, 5)),
+    ("InstanceNorm2d", (6,), {"eps": 1e-3}, IMAGE),
+    ("InstanceNorm3d", (2,), {"affine": True}, (2, 2, 3, 2, 3)),
+    ("RMSNorm", (8,), {}, IMAGE),
+    ("RMSNorm", ((7, 8), 1e-3, False), {}, IMAGE),
+    ("AdaptiveAvgPool1d", (3,), {}, (2, 3, 7)),
+    ("AdaptiveAvgPool3d", ((2, 1, 2),), {}, (1, 2, 4, 4, 5)),
+    ("AdaptiveMaxPool1d", (3,), {}, (2, 3, 7)),
+    ("AdaptiveMaxPool2d", ((3, 4),), {}, IMAGE),
+    ("AdaptiveMaxPool3d", (2,), {}, (1, 2, 4, 4, 5)),
+    ("LPPool1d", (2, 3), {"stride": 2}, (2, 3, 9)),
+    ("LPPool2d", (4, 2), {}, IMAGE),
+    ("LPPool3d", (2, 2), {}, (1, 2, 4, 4, 5)),
+    ("Hardswish", (), {}, IMAGE),
+    ("Hardtanh", (-0.5, 2.0), {}, IMAGE),
+    ("LogSigmoid", (), {}, IMAGE),
+    ("Mish", (), {}, IMAGE),
+    ("PReLU", (), {}, IMAGE),
+    ("PReLU", (6,), {"init": 0.1}, IMAGE),
+    ("ReLU6", (), {}, IMAGE),
+    ("SiLU", (), {}, IMAGE),
+    ("Unfold", (3,), {"stride": 2, "padding": 1}, IMAGE),
+    ("Fold", ((5, 4), 2), {}, (2, 8, 12)),
+    ("Upsample", (), {"scale_factor": 2.0, "mode": "bilinear"}, IMAGE),
+    ("Upsample", ((3, 9),), {"mode": "bilinear", "align_corners": True}, IMAGE),
+    *((f"{kind}Pad{ndim}d", (tuple(range(2, 2 + 2 * ndim))[::-1],), {}, (1, 2, 9, 9, 9)[: ndim + 2])
+      for kind in ("Zero", "Reflection", "Replication", "Circular") for ndim in (1, 2, 3)),
+    ("ConstantPad1d", (1, 2.5), {}, (2, 3, 7)),
+    ("ConstantPad2d", ((0, 1, 2, 3), 2.5), {}, IMAGE),
+    ("ConstantPad3d", (2, -1.0), {}, (1, 1, 2, 2, 2)),
+    ("Conv1d", (3, 2, 3), {"padding": 2, "padding_mode": "reflect"}, (2, 3, 7)),
+    ("Conv2d", (6, 4, 3), {"padding": "same", "padding_mode": "circular", "dilation": 2}, IMAGE),
+    ("Conv2d", (6, 4, 2, 2), {"padding": (1, 2), "padding_mode": "replicate"}, IMAGE),
+    ("Conv3d", (2, 3, 2), {"padding": 1, "padding_mode": "circular"}, (1, 2, 3, 2, 4)),
+]  # fmt: skip
+ELSEWHERE = {
+    "Dropout": "its mask is random: tests/conformance/torch/test_torch_elementwise.py",
+    "Dropout2d": "its mask is random: tests/conformance/torch/test_torch_elementwise.py",
+    "Module": "the base of all layers",
+    "ModuleList": "a container",
+    "Parameter": "a tensor",
+    "Sequential": "a container: test_a_sequence_prints_as_in_pytorch",
+    "init": "no layer",
+}
+"""What has a namesake in PyTorch and is not compared as a layer, and why."""
 REPR = [case for case in LAYERS if case[0] not in ("Softplus", "ReLU")]
 named = lambda case: f"{case[0]}-{case[1]}-{case[2]}"
 
@@ -115,16 +159,21 @@ def test_a_sequence_prints_as_in_pytorch():
     assert repr(build(nn)) == repr(build(torch.nn))
 
 
-@pytest.mark.parametrize(
-    "name, options, target",
-    [
-        ("CrossEntropyLoss", {"label_smoothing": 0.1, "weight": [0.5, 1.0, 2.0]}, "labels"),
-        ("CrossEntropyLoss", {"ignore_index": 1, "reduction": "sum"}, "labels"),
-        ("NLLLoss", {"weight": [0.5, 1.0, 2.0]}, "labels"),
-        ("MSELoss", {"reduction": "none"}, "numbers"),
-        ("BCEWithLogitsLoss", {}, "fractions"),
-    ],
-)
+LOSS_CASES = [
+    ("CrossEntropyLoss", {"label_smoothing": 0.1, "weight": [0.5, 1.0, 2.0]}, "labels"),
+    ("CrossEntropyLoss", {"ignore_index": 1, "reduction": "sum"}, "labels"),
+    ("NLLLoss", {"weight": [0.5, 1.0, 2.0]}, "labels"),
+    ("MSELoss", {"reduction": "none"}, "numbers"),
+    ("BCEWithLogitsLoss", {}, "fractions"),
+    ("HuberLoss", {"delta": 0.5}, "numbers"),
+    ("SmoothL1Loss", {"beta": 0.5, "reduction": "sum"}, "numbers"),
+    ("KLDivLoss", {"reduction": "batchmean"}, "fractions"),
+    ("MultiMarginLoss", {"p": 2, "weight": [0.5, 1.0, 2.0]}, "labels"),
+]
+LOSSES = {case[0] for case in LOSS_CASES}
+
+
+@pytest.mark.parametrize("name, options, target", LOSS_CASES)
 def test_a_loss_agrees_with_its_namesake(name, options, target):
     rng = np.random.default_rng(0)
     x = rng.standard_normal((5, 3))
@@ -138,6 +187,27 @@ def test_a_loss_agrees_with_its_namesake(name, options, target):
     value.sum().backward(), wanted.sum().backward()
     assert_close(mine.grad, other.grad)
     assert list(ours.state_dict()) == list(theirs.state_dict())
+
+
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_unpooling_layers_agree_with_their_namesakes(ndim):
+    x = np.random.default_rng(0).standard_normal((2, 3, *(7, 6, 4)[:ndim]))
+    results = []
+    for library, tensor in ((nn, ag.tensor(x)), (torch.nn, torch.from_numpy(x))):
+        y, places = getattr(library, f"MaxPool{ndim}d")(2, return_indices=True)(tensor)
+        layer = getattr(library, f"MaxUnpool{ndim}d")(2)
+        results.append((layer, layer(y, places, output_size=x.shape)))
+    (ours, found), (theirs, wanted) = results
+    assert_close(found, wanted)
+    assert repr(ours) == repr(theirs)
+
+
+def test_every_layer_with_a_namesake_is_compared():
+    shared = {name for name in nn.__all__ if hasattr(torch.nn, name)}
+    losses = {name for name in shared if name.endswith("Loss")}
+    assert losses <= set(LOSSES)
+    unpooling = {f"MaxUnpool{ndim}d" for ndim in (1, 2, 3)}
+    assert shared - losses - unpooling - {case[0] for case in LAYERS} == set(ELSEWHERE)
 
 
 class TorchLeNet(torch.nn.Module):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from torch_geometry import pools
 
 import autograd_cnn as ag
 
@@ -14,27 +15,6 @@ drawn = settings(max_examples=60, deadline=None, derandomize=True)
 
 def normal(seed, *shape):
     return np.random.default_rng(seed).standard_normal(shape)
-
-
-@st.composite
-def pools(draw, ndim, dilated):
-    """Options and the input shape of a pooling that has an output."""
-    several = lambda low, high: tuple(draw(st.integers(low, high)) for _ in range(ndim))
-    kernel, dilation = several(1, 4), several(1, 3) if dilated else (1,) * ndim
-    padding = tuple(draw(st.integers(0, k // 2)) for k in kernel)
-    least = [
-        max(1, (k - 1) * d + 1 - 2 * p) for k, d, p in zip(kernel, dilation, padding, strict=True)
-    ]
-    size = tuple(n + draw(st.integers(0, 4)) for n in least)
-    options = {
-        "kernel_size": kernel,
-        "stride": draw(st.one_of(st.none(), st.just(several(1, 3)))),
-        "padding": padding,
-        "ceil_mode": draw(st.booleans()),
-    }
-    if dilated:
-        options["dilation"] = dilation
-    return options, (draw(st.integers(1, 2)), draw(st.integers(1, 2)), *size)
 
 
 def every_window_sees_the_input(pool, x, options):

@@ -1,18 +1,20 @@
-"""Law 12 for generated convolutions: whole numbers exact, others within the bound."""
+"""Law 12 for generated direct convolutions: whole numbers exact, others within the bound."""
 
 from contextlib import contextmanager
 from math import prod
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from kernel_strategies import convolutions, lay_out, layouts, numbers, quick, seeds, terms
 
 pytest.importorskip("llvmlite", reason='needs llvmlite: pip install "autograd-cnn[fast]"')
 
+from autograd_cnn.errors import ShapeError
 from autograd_cnn.kernels import native, provider, set_num_threads
-from autograd_cnn.kernels.native import conv, launch, machine, plan
+from autograd_cnn.kernels.native import conv, filterwise, filterwise_weights, launch, machine, plan
+from autograd_cnn.kernels.precision import float32_matmul_precision
 from autograd_cnn.kernels.specs import conv_spec
 
 reference = provider("reference")
@@ -20,14 +22,18 @@ every_machine = pytest.mark.parametrize("name", machine.runnable())
 
 
 @contextmanager
-def conditions(name, workers=2, unit_pixels=0):
-    """Everything native, on one width, in so many threads, in units of at most so many pixels."""
-    with pytest.MonkeyPatch.context() as patch, machine.force(name):
+def conditions(name, workers=2, unit_pixels=0, along_filters=False):
+    """All native and direct, on one width, in so many threads, in units of at most some pixels."""
+    exact = float32_matmul_precision("highest")
+    with pytest.MonkeyPatch.context() as patch, machine.force(name), exact:
         patch.setattr(native, "TINY", 1)
         patch.setattr(launch, "SMALL", 0)
         if unit_pixels:
             patch.setattr(plan, "LONGEST", unit_pixels)
             patch.setattr(conv, "WEIGHT_PIXELS", unit_pixels)
+            patch.setattr(filterwise, "STRIP_FLOATS", 100 * unit_pixels)
+        if along_filters:
+            patch.setattr(filterwise_weights, "FEWEST", 1)
         set_num_threads(workers)
         forget()
         yield provider("native")
@@ -88,6 +94,14 @@ def test_whole_numbers_are_exact_in_any_layout_strip_and_thread(
         ((3, 5, 300), (7, 5, 9), {"padding": 4, "dilation": 3}),
         ((2, 4, 6, 7, 8), (10, 4, 3, 3, 3), {"padding": 1, "stride": (1, 2, 1)}),
         ((2, 4, 17, 17), (4, 4, 3, 3), {"stride": 6, "padding": 1}),
+        ((3, 17, 13, 11), (21, 17, 3, 3), {"stride": 2, "padding": 1}),
+        (
+            (2, 16, 20, 17),
+            (33, 16, 4, 3),
+            {"stride": (3, 2), "padding": (2, 1), "dilation": (2, 1)},
+        ),
+        ((2, 32, 9, 9), (32, 32, 1, 1), {"stride": 3}),
+        ((2, 18, 6, 21), (16, 18, 5, 7), {"padding": (5, 4)}),
     ],
 )
 @pytest.mark.parametrize("unit_pixels", [0, 40])
@@ -98,6 +112,40 @@ def test_larger_shapes_are_exact(name, x, w, geometry, unit_pixels):
     with conditions(name, 2, unit_pixels) as kernels:
         for ours, theirs in zip(passes(kernels, *arrays, spec), expected, strict=True):
             assert np.array_equal(ours, theirs)
+
+
+@st.composite
+def filterwise_convolutions(draw):
+    """Shapes with enough filters and channels to fill a vector on every machine."""
+
+    def pair(low, high):
+        return draw(st.tuples(st.integers(low, high), st.integers(low, high)))
+
+    x = (draw(st.integers(1, 3)), draw(st.integers(16, 19)), *pair(5, 13))
+    w = (draw(st.sampled_from([16, 23, 33])), x[1], *pair(1, 4))
+    padding = tuple(pair(0, 4) for _ in range(2))
+    try:
+        spec = conv_spec("conv", x, w, pair(1, 3), padding, pair(1, 2))
+    except ShapeError:
+        assume(False)
+    return x, w, spec
+
+
+@every_machine
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(
+    filterwise_convolutions(), seeds, layouts, layouts,
+    st.sampled_from([1, 2, 3]), st.sampled_from([0, 1, 20]),
+)  # fmt: skip
+def test_whole_numbers_are_exact_with_vectors_along_filters(
+    name, shapes, seed, first, second, workers, unit_pixels
+):
+    x, w, b, g = operands(*shapes, seed)
+    x, w, g = lay_out(x, first), lay_out(w, second), lay_out(g, first)
+    expected = passes(provider("numpy"), x, w, b, g, shapes[2])
+    with conditions(name, workers, unit_pixels, along_filters=True) as kernels:
+        results = passes(kernels, x, w, b, g, shapes[2])
+    assert all(map(np.array_equal, results, expected))
 
 
 @every_machine

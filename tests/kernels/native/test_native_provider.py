@@ -130,3 +130,18 @@ def test_a_tile_fits_the_registers(name):
     for rows in range(1, here.filters + 1):
         columns = here.columns(rows)
         assert columns >= 1 and rows * columns + columns + 1 <= here.registers
+
+
+@pytest.mark.parametrize("name", machine.runnable())
+@pytest.mark.parametrize("options", [{"padding": 1}, {"stride": 2}, {"groups": 2}])
+def test_a_convolution_with_its_relu_is_the_relu_of_the_convolution(name, options):
+    x, b = numbers((3, 32, 9, 9), 3, exact=False), numbers((32,), 4, exact=False)
+    w = numbers((32, 32 // options.get("groups", 1), 3, 3), 5, exact=False)
+    x[0, 1, 4, 4], x[1, 0] = np.nan, 0.0
+    spec = conv_spec("conv2d", x.shape, w.shape, **options)
+    with machine.force(name):
+        for bias in (b, None):
+            expected = kernels.relu(kernels.conv(x, w, bias, spec=spec))
+            result = kernels.conv_relu(x, w, bias, spec=spec)
+            assert result.tobytes() == expected.tobytes()
+            assert kernels.explain("conv_relu", x, w, bias, spec=spec).startswith("conv_relu: nat")

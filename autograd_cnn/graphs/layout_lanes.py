@@ -8,13 +8,14 @@ what the tape kept as dotted rungs between the two. Time grows as n·log n.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from ..errors import shape_text
 from .card import SMALL, THUMBNAIL, Card, Span, card_size, cell_width, row_height, width_of
-from .cards import Painter
+from .cards import Painter, kept_text
 from .drawing import Drawing, Group, Image, Line, Rectangle, Text
 from .model import Edge, Node
 from .theme import CIVIDIS, line_width
@@ -23,18 +24,20 @@ from .transforms import merge_parallel
 if TYPE_CHECKING:
     from .view import View
 
-MARGIN, GAP, RAIL, BOX = 14.0, 27.0, 9.0, 9.0
+MARGIN, GAP, RAIL, BOX, HANGING, ENTRY = 14.0, 27.0, 9.0, 9.0, 7.0, 6.5
 
 
 @dataclass(slots=True)
 class Row:
-    """One node: its cards and where they are."""
+    """One node: its cards, their widths and where they are."""
 
     node: Node
     card: Card
     mirror: Card | None
+    width: float
+    mirror_width: float
+    height: float
     top: float = 0.0
-    height: float = 0.0
 
 
 def draw(view: View) -> Drawing:
@@ -96,13 +99,21 @@ class _Rows:
     def _row(self, node: Node, box: int | None) -> Row:
         mirror = None
         if self.ladder and node.requires_grad:
-            mirror = self.painter.gradient_card(node)
-        return Row(node, self.painter.card(node, box), mirror)
+            mirror = self.painter.gradient_card(node, within=box)
+        card = self.painter.card(node, box)
+        width, height = card_size(card)
+        wide, high = card_size(mirror) if mirror else (0.0, 0.0)
+        return Row(node, card, mirror, width, wide, max(height, high))
 
     def _set_columns(self) -> None:
         """Gutter for captions, rails, forward cards, rungs, backward cards, rails."""
         edges = [(self.place[e.source], self.place[e.target], e) for e in self.edges]
         self.rails = _rails([(i, j) for i, j, _ in edges if j > i + 1])
+        # rows whose label hangs below them, because no line leaves them downwards
+        self.hanging = set(self.rails) - {i for i, j, _ in edges if j == i + 1}
+        arriving = Counter(j for i, j, _ in edges if j > i + 1)
+        for j, count in arriving.items():  # each arrow has a place of its own, up to a dozen
+            self.rows[j].height = max(self.rows[j].height, 5.5 + ENTRY * min(count, 12))
         back = [(i, j) for i, j, e in edges if j > i + 1 and self._returns(e)]
         self.mirror_rails = _rails(back if self.ladder else [])
         self.captions = {first: self.painter.caption(module)
@@ -112,17 +123,16 @@ class _Rows:
         gutter += 2 * BOX if gutter else 0.0
         deepest = max(self.rails.values(), default=-1) + 1
         self.left = MARGIN + gutter + (deepest * RAIL + 12.0 if deepest else BOX)
-        self.width = max(card_size(row.card)[0] for row in self.rows)
+        self.width = max(row.width for row in self.rows)
         self.right = self.left + self.width + (BOX if self.boxes else 0.0)
         self.drawing.width = self.right + MARGIN
         if not self.ladder:
             text = max(width_of(shape_text(n.shape), SMALL) for n in self.graph.nodes)
             self.drawing.width = max(self.drawing.width, self.middle + text + 30)
             return
-        labels = [width_of(self._kept_text(row.node), SMALL) for row in self.rows]
-        self.mirror_left = self.right + max(70.0, *labels) + 24.0
-        mirrors = [card_size(row.mirror)[0] for row in self.rows if row.mirror]
-        self.mirror_width = max(mirrors, default=60.0)
+        labels = [width_of(kept_text(row.node), SMALL) for row in self.rows]
+        self.mirror_left = self.right + max(70.0, *labels) + (30.0 if self.boxes else 24.0)
+        self.mirror_width = max(row.mirror_width for row in self.rows) or 60.0
         deepest = max(self.mirror_rails.values(), default=-1) + 1
         self.drawing.width = self.mirror_left + self.mirror_width + MARGIN
         self.drawing.width += deepest * RAIL + 12.0 if deepest else BOX
@@ -138,11 +148,9 @@ class _Rows:
         for i, row in enumerate(self.rows):
             y += 10.0 if i in self.boxes else 0.0
             row.top = y
-            row.height = card_size(row.card)[1]
-            if row.mirror:
-                row.height = max(row.height, card_size(row.mirror)[1])
             y += row.height
             if i in ends:
+                y += HANGING if i in self.hanging else 0.0
                 needed = 13.0 * len(self.captions[ends[i]]) + 8.0
                 y = max(y, self.rows[ends[i]].top + needed) + 10.0
             y += GAP
@@ -154,11 +162,18 @@ class _Rows:
         theme, rows = self.theme, self.rows
         for first, (last, module) in self.boxes.items():
             top, bottom = rows[first].top - BOX, rows[last].top + rows[last].height + BOX
+            bottom += HANGING if last in self.hanging else 0.0
             bottom = max(bottom, top + 13.0 * len(self.captions[first]) + 8.0)
             tint = theme.gradient_tint if self.painter.in_backward(module) else theme.module
             self.drawing.items.append(Rectangle(
                 MARGIN, top, self.right - MARGIN, bottom - top, tint, theme.module_line, 8.0
             ))  # fmt: skip
+            if self.ladder:
+                self.drawing.items.append(Rectangle(
+                    self.mirror_left - BOX, top,
+                    self.drawing.width - MARGIN - self.mirror_left + BOX, bottom - top, tint,
+                    theme.module_line, 8.0,
+                ))  # fmt: skip
             for i, line in enumerate(self.captions[first]):
                 self.drawing.items.append(Text(MARGIN + BOX, top + 13.0 + 13.0 * i, tuple(line)))
 
@@ -198,15 +213,13 @@ class _Rows:
 
     def _paint_edges(self) -> None:
         arrivals: dict[tuple[int, bool], int] = {}
-        near = {self.place[e.source] for e in self.edges
-                if self.place[e.target] == self.place[e.source] + 1}  # fmt: skip
         for edge in self.edges:
             i, j = self.place[edge.source], self.place[edge.target]
             width = line_width(edge.nbytes)
             if j == i + 1:
                 self._down(i, edge, width)
             else:
-                self._along_rail(i, j, edge, width, arrivals, labelled=i in near)
+                self._along_rail(i, j, edge, width, arrivals)
             if self.ladder and self._returns(edge):
                 if j == i + 1:
                     self._up(i, edge, width)
@@ -239,7 +252,7 @@ class _Rows:
             text = f"grad {shape_text(edge.shape)}"
             self._label(x + 5 + width / 2, (start + end) / 2, text, self.theme.gradient)
 
-    def _along_rail(self, i, j, edge, width, arrivals, labelled) -> None:
+    def _along_rail(self, i, j, edge, width, arrivals) -> None:
         """Out at the lower left of the source, in at the upper left of the reader."""
         x = self.left - 12.0 - RAIL * self.rails[i]
         leave = self.rows[i].top + self.rows[i].height - 5.0
@@ -248,10 +261,10 @@ class _Rows:
         text, colour, dash = self._look(edge, i, j)
         self._line(points, colour, width, dash)
         if self.overlay and self._returns(edge):
-            back = ((self.left, enter + 4), (x + 4, enter + 4), (x + 4, leave - 4),
-                    (self.left, leave - 4))  # fmt: skip
+            back = ((self.left, enter + 8), (x + 4, enter + 8), (x + 4, leave - 8),
+                    (self.left, leave - 8))  # fmt: skip
             self._line(back, self.theme.gradient, width / 2 + 0.3, "dashed")
-        if not labelled:
+        if i in self.hanging:
             self._label(self.left + 2, self.rows[i].top + self.rows[i].height + 8.0, text)
 
     def _back_along_rail(self, i: int, j: int, width: float, arrivals: dict) -> None:
@@ -265,7 +278,7 @@ class _Rows:
 
     def _entry(self, j: int, arrivals: dict, mirrored: bool) -> float:
         count = arrivals[j, mirrored] = arrivals.get((j, mirrored), -1) + 1
-        return self.rows[j].top + min(5.0 + 6.5 * count, self.rows[j].height - 7.0)
+        return self.rows[j].top + min(5.0 + ENTRY * count, self.rows[j].height - 7.0)
 
     def _returns(self, edge: Edge) -> bool:
         """Whether a gradient comes back along an edge."""
@@ -284,14 +297,11 @@ class _Rows:
     def _paint_rungs(self) -> None:
         start, end = self.left + self.width, self.mirror_left
         for row in self.rows:
-            text = self._kept_text(row.node)
+            text = kept_text(row.node)
             if text and row.mirror:
                 y = row.top + 13.0
                 self._line(((start, y), (end, y)), self.theme.kept, 1.0, "dotted", False)
                 self._label((self.right + end) / 2, y - 6, text, self.theme.muted, "middle")
-
-    def _kept_text(self, node: Node) -> str:
-        return "kept: " + ", ".join(node.kept) if node.kept else ""
 
     def _paint_seeds(self) -> None:
         """From each output to its gradient: under the last row, beside any other."""
