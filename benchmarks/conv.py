@@ -214,7 +214,13 @@ def floor(case: tuple, speed: float, bandwidth: float) -> tuple[float, str]:
 def matrix_product_speed() -> float:
     """Floating-point operations a second of the best product of two 1024×1024 matrices."""
     x = np.ones((1024, 1024), np.float32)
-    return 2 * 1024**3 / min(least_time(lambda: x @ x) for _ in range(3))
+    products = [lambda: x @ x]
+    if importlib.util.find_spec("torch"):
+        import torch
+
+        y = torch.from_numpy(x)
+        products.append(lambda: y @ y)
+    return 2 * 1024**3 / min(least_time(run) for run in products * 3)
 
 
 def copying_speed() -> float:

@@ -85,8 +85,8 @@ def use(name: str) -> Iterator[Kernels]:
     3.0
     """
     chosen = provider(name)
-    place, value = (_gpu, name) if name in ON_THE_GPU else (_cpu, chosen)
-    token = place.set(value)
+    place: ContextVar[Any] = _gpu if name in ON_THE_GPU else _cpu
+    token = place.set(name if place is _gpu else chosen)
     try:
         yield chosen
     finally:

@@ -10,6 +10,8 @@ import pytest
 import autograd_cnn as ag
 from autograd_cnn import nn
 from autograd_cnn.errors import ProgramError, RuleError, TapeError
+from autograd_cnn.testing.draw import Draw
+from autograd_cnn.testing.programs import draw_program
 
 
 def array(seed, *shape):
@@ -44,6 +46,21 @@ def test_a_model_in_the_middle_of_a_training_loop():
             seen.append(bits([loss, logits, x.grad, gradients, net.state_dict()]))
         assert seen[0] == seen[1]
     assert len(fast.programs) == 1 and "replayed 3 times" in fast.explain()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_drawn_programs_have_the_gradients_of_a_plain_run(seed):
+    program = draw_program(Draw(np.random.default_rng(seed)), steps=6)
+    fast = ag.compile(lambda *inputs: program(*inputs))
+    for moved in (0.0, 0.01):
+        found = []
+        for call in (program, fast):
+            inputs = [ag.tensor(x + moved, requires_grad=True) for x in program.inputs]
+            answers = [v for v in call(*inputs) if v.dtype.kind == "f" and v.requires_grad]
+            loss = sum((ag.sum(v * v) for v in answers), ag.tensor(0.0, dtype="float64"))
+            found.append([g.numpy() for g in ag.gradients(loss, inputs)])
+        for first, second in zip(*found, strict=True):
+            assert np.allclose(first, second, rtol=1e-10, atol=1e-12 * (1 + np.abs(first).max()))
 
 
 def test_several_answers_and_what_is_off_the_tape():

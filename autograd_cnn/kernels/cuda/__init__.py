@@ -258,8 +258,9 @@ class CudaKernels(Kernels):
         answer = _empty(self.xp, shape, a.dtype, together)
         lifted = [_with_plane(array, spec) for array in (a, _like(b, a, together), answer)]
         order = {"forward": (0, 1, 2), "input_grad": (2, 1, 0), "weight_grad": (0, 2, 1)}[kind]
+        image, filters, out = (lifted[place] for place in order)
         try:
-            cudnn.run(kind, *(lifted[place] for place in order), _planar(spec))
+            cudnn.run(kind, image, filters, out, _planar(spec))
         except cudnn.frontend().cudnnGraphNotSupportedError as error:
             _warn_once(f"cuDNN has no engine for {kind} of {shape} ({error}): generic kernels run")
             return None

@@ -57,10 +57,11 @@ def parameters(source: str) -> dict[str, tuple[tuple[str, str], ...]]:
     >>> compiler.parameters("rows")["softmax"]
     (('const T*', 'x'), ('T*', 'y'), ('int', 'width'))
     """
-    return {
-        name: tuple(tuple(" ".join(one.split()).rsplit(" ", 1)) for one in listed.split(","))
-        for name, listed in _KERNEL.findall(text(source))
-    }
+    found = {}
+    for name, listed in _KERNEL.findall(text(source)):
+        split = (" ".join(one.split()).rsplit(" ", 1) for one in listed.split(","))
+        found[name] = tuple((kind, parameter) for kind, parameter in split)
+    return found
 
 
 def words(source: str, kernel: str, arguments: tuple) -> tuple:

@@ -11,7 +11,9 @@ from autograd_cnn import attacks
 torch = pytest.importorskip("torch", reason="the reference runs in PyTorch")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    torchattacks = pytest.importorskip("torchattacks", reason="pip install --no-deps torchattacks")
+    torchattacks = pytest.importorskip(
+        "torchattacks", reason="pip install --no-deps torchattacks; pip install tqdm"
+    )
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

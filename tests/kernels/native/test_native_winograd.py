@@ -206,6 +206,19 @@ def test_two_runs_are_equal_and_inputs_untouched(name):
 
 
 @every_machine
+@pytest.mark.parametrize("precision", ["high", "highest"])
+def test_outputs_and_input_gradients_have_the_same_bits_in_any_strips_and_threads(name, precision):
+    spec = geometry((3, 16, 19, 18), 20, 1)
+    arrays = operands((3, 16, 19, 18), 20, spec, 1, False)
+    found = set()
+    for workers, unit_tiles in ((1, 0), (2, 0), (3, 1), (2, 7)):
+        with conditions(name, workers, unit_tiles) as kernels, float32_matmul_precision(precision):
+            y, x_gradient, _ = passes(kernels, *arrays, spec)
+        found.add(y.tobytes() + x_gradient.tobytes())
+    assert len(found) == 1
+
+
+@every_machine
 def test_a_nan_reaches_its_windows_and_stays_within_their_tiles(name):
     spec = geometry((2, 16, 12, 12), 16, 1)
     x, w, b, _ = operands((2, 16, 12, 12), 16, spec, 1, True)
