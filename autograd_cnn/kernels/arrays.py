@@ -144,7 +144,7 @@ class ArrayKernels:
         return self.xp.matmul(x, y)
 
     def linear(self, x: Array, w: Array, b: Array | None = None) -> Array:
-        y = self.xp.matmul(x, w.T)
+        y = self.matmul(x, w.T)
         if b is None:
             return y
         if y.dtype == self.xp.result_type(y, b):

@@ -17,7 +17,7 @@ from ..arrays import Array
 from ..base import Kernels
 from ..numpy import NumpyKernels
 from ..specs import ConvSpec, Sizes
-from . import elementwise, norms, pools
+from . import elementwise, norms, pools, products
 from .machine import unusable as _unusable
 
 __all__ = ["NativeKernels"]
@@ -50,6 +50,9 @@ class NativeKernels(norms.NativeNorms):
         if _obstacle("conv_weight_grad", x, y, spec=spec, size=size):
             return super().conv_weight_grad(x, y, spec=spec, size=size)
         return _native().weight_grad(*_contiguous(x, y), spec, size)
+
+    def matmul(self, x: Array, y: Array) -> Array:
+        return products.matmul(x, y) if products.shared(x, y) else super().matmul(x, y)
 
     def explain(self, kernel: str, *args: Array, **attributes) -> str:
         """Which code would run and why; for what can be native, whether it is."""
