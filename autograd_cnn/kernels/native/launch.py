@@ -10,14 +10,9 @@ import numpy as np
 from .assembly import Function
 from .compiler import SHARE, address
 from .machine import Machine
+from .threads import share_out, workers
 
-SMALL = 4 << 20
-"""Multiplications below which waking a second thread costs more than it saves."""
-
-
-def workers(multiplications: int, threads: int) -> int:
-    """How many of the pool's threads a kernel should use."""
-    return 1 if multiplications < SMALL else threads
+__all__ = ["fill", "run", "share_out", "table", "where", "workers"]
 
 
 def table(names: str, **values: int | np.ndarray) -> np.ndarray:
@@ -54,12 +49,6 @@ def _word(value: int | np.ndarray) -> int:
 @cache
 def _driver(machine: Machine, build: Callable[..., Function], *parameters: object):
     return SHARE(address(machine, build, *parameters))
-
-
-def share_out(count: int, shares: int) -> np.ndarray:
-    """The first and the end of each of some even shares."""
-    bounds = np.array([count * share // shares for share in range(shares + 1)], np.int64)
-    return np.ascontiguousarray(np.stack([bounds[:-1], bounds[1:]], axis=1))
 
 
 def run(pool, machine: Machine, build, words: np.ndarray, workers: int, *parameters) -> None:

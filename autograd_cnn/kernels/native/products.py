@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from . import launch, memory, threads
+from . import memory, threads
 
 ONE_THREAD = 1 << 15
 """Multiplications up to which BLAS uses one thread anyway."""
@@ -35,9 +35,9 @@ def shared(x: Array, y: Array) -> bool:
 def matmul(x: Array, y: Array) -> Array:
     """x·y, its rows or its columns shared out, whichever are more."""
     out = memory.empty((x.shape[0], y.shape[1]), x.dtype)
-    workers = launch.workers(x.shape[0] * y.size, threads.get_num_threads())
+    workers = threads.workers(x.shape[0] * y.size, threads.get_num_threads())
     by_rows = x.shape[0] >= y.shape[1]
-    bounds = launch.share_out(max(out.shape), workers)
+    bounds = threads.share_out(max(out.shape), workers)
 
     def share(worker: int) -> None:
         here = slice(*bounds[worker])

@@ -14,6 +14,19 @@ from contextlib import contextmanager
 import numpy as np
 
 _LINE = 16  # floats of a cache line
+SMALL = 4 << 20
+"""Multiplications below which waking a second thread costs more than it saves."""
+
+
+def workers(multiplications: int, threads: int) -> int:
+    """How many of the pool's threads a kernel should use."""
+    return 1 if multiplications < SMALL else threads
+
+
+def share_out(count: int, shares: int) -> np.ndarray:
+    """The first and the end of each of some even shares."""
+    bounds = np.array([count * share // shares for share in range(shares + 1)], np.int64)
+    return np.ascontiguousarray(np.stack([bounds[:-1], bounds[1:]], axis=1))
 
 
 class Pool:
