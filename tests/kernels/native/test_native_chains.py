@@ -8,7 +8,7 @@ from kernel_strategies import LAYOUTS, lay_out
 
 pytest.importorskip("llvmlite", reason='needs llvmlite: pip install "autograd-cnn[fast]"')
 
-from autograd_cnn.kernels.native import launch, machine
+from autograd_cnn.kernels.native import machine
 from autograd_cnn.kernels.native.chain_code import ARITY
 from autograd_cnn.kernels.native.chains import Chain, Input, Result, Step
 
@@ -27,7 +27,7 @@ NUMPY = {
 
 @pytest.fixture(autouse=True)
 def two_threads_for_everything(monkeypatch, threads):
-    monkeypatch.setattr(launch, "SMALL", 0)
+    monkeypatch.setattr("autograd_cnn.kernels.native.threads.SMALL", 0)
     threads(2)
 
 

@@ -13,7 +13,7 @@ pytest.importorskip("llvmlite", reason='needs llvmlite: pip install "autograd-cn
 
 from autograd_cnn.errors import ShapeError
 from autograd_cnn.kernels import native, provider, set_num_threads
-from autograd_cnn.kernels.native import conv, filterwise, filterwise_weights, launch, machine, plan
+from autograd_cnn.kernels.native import conv, filterwise, filterwise_weights, machine, plan
 from autograd_cnn.kernels.precision import float32_matmul_precision
 from autograd_cnn.kernels.specs import conv_spec
 
@@ -27,7 +27,7 @@ def conditions(name, workers=2, unit_pixels=0, along_filters=False):
     exact = float32_matmul_precision("highest")
     with pytest.MonkeyPatch.context() as patch, machine.force(name), exact:
         patch.setattr(native, "TINY", 1)
-        patch.setattr(launch, "SMALL", 0)
+        patch.setattr("autograd_cnn.kernels.native.threads.SMALL", 0)
         if unit_pixels:
             patch.setattr(plan, "LONGEST", unit_pixels)
             patch.setattr(conv, "WEIGHT_PIXELS", unit_pixels)

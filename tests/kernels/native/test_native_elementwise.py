@@ -7,7 +7,7 @@ from kernel_strategies import LAYOUTS, lay_out, numbers
 pytest.importorskip("llvmlite", reason='needs llvmlite: pip install "autograd-cnn[fast]"')
 
 from autograd_cnn.kernels import provider
-from autograd_cnn.kernels.native import chains, elementwise, launch, machine
+from autograd_cnn.kernels.native import chains, elementwise, machine
 
 kernels, plain, reference = map(provider, ("native", "numpy", "reference"))
 EDGES = np.array([0, -0.0, 1, -1, np.inf, -np.inf, np.nan, 1e-45, -3e38], "float32")
@@ -18,7 +18,7 @@ BINARY = ("add", "subtract", "multiply", "maximum", "minimum")
 @pytest.fixture(autouse=True)
 def everything_is_large(monkeypatch, threads):
     monkeypatch.setattr(elementwise, "LARGE", 1)
-    monkeypatch.setattr(launch, "SMALL", 0)
+    monkeypatch.setattr("autograd_cnn.kernels.native.threads.SMALL", 0)
     threads(2)
 
 

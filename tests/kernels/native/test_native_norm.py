@@ -9,7 +9,7 @@ from kernel_strategies import lay_out, layouts, numbers, quick, seeds
 pytest.importorskip("llvmlite", reason='needs llvmlite: pip install "autograd-cnn[fast]"')
 
 from autograd_cnn.kernels import Kernels, provider
-from autograd_cnn.kernels.native import launch, machine, normalization, norms, row_norm
+from autograd_cnn.kernels.native import machine, normalization, norms, row_norm
 from autograd_cnn.kernels.native import threads as pools
 
 reference = provider("reference")
@@ -25,7 +25,7 @@ UNIT = np.finfo("float32").eps / 2
 def kernels(request, monkeypatch):
     """The native provider, taking everything, on one width, in two threads."""
     monkeypatch.setattr(norms, "TINY", 1)
-    monkeypatch.setattr(launch, "SMALL", 0)
+    monkeypatch.setattr("autograd_cnn.kernels.native.threads.SMALL", 0)
     with machine.force(request.param):
         yield provider("native")
 
@@ -65,7 +65,7 @@ def test_within_the_bound_of_any_order_of_summation(name, shape, seed, layout, a
     over = {"axis": run["axes"], "keepdims": True}
     with pytest.MonkeyPatch.context() as patch, machine.force(name):
         patch.setattr(norms, "TINY", 1)
-        patch.setattr(launch, "SMALL", 0)
+        patch.setattr("autograd_cnn.kernels.native.threads.SMALL", 0)
         kernels = provider("native")
         y, mean, inverse_std = kernels.normalize(x, w if affine else None, b, **run)
         to_x = kernels.norm_input_grad(g, x, w if affine else None, mean, inverse_std, **run)
@@ -119,7 +119,7 @@ def test_what_is_fused_has_the_bits_of_the_single_kernels(
     run = geometry(shape)
     with pytest.MonkeyPatch.context() as patch, machine.force(name):
         patch.setattr(norms, "TINY", 1)
-        patch.setattr(launch, "SMALL", 0)
+        patch.setattr("autograd_cnn.kernels.native.threads.SMALL", 0)
         patch.setattr(pools, "_size", count)
         patch.setattr(pools, "_pool", None)
         kernels = provider("native")
@@ -159,7 +159,7 @@ def test_rows_stay_within_the_bound_of_any_order(name, shape, seed, layout, weig
     run = {"axes": tuple(range(1, x.ndim)), "shape": (1, *shape[1:]), "eps": 1e-2}
     with pytest.MonkeyPatch.context() as patch, machine.force(name):
         patch.setattr(norms, "TINY", 1)
-        patch.setattr(launch, "SMALL", 0)
+        patch.setattr("autograd_cnn.kernels.native.threads.SMALL", 0)
         y, mean, inverse_std = provider("native").normalize(x, w, b, **run)
         to_x = provider("native").norm_input_grad(g, x, w, mean, inverse_std, **run)
     x, g, mean_, inverse_ = doubles(x, g, mean, inverse_std)

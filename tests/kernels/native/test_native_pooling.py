@@ -10,7 +10,7 @@ pytest.importorskip("llvmlite", reason='needs llvmlite: pip install "autograd-cn
 
 from autograd_cnn.errors import ShapeError
 from autograd_cnn.kernels import provider
-from autograd_cnn.kernels.native import launch, machine, pooling, pools
+from autograd_cnn.kernels.native import machine, pooling, pools
 from autograd_cnn.kernels.specs import pool_spec
 
 kernels, plain, reference = map(provider, ("native", "numpy", "reference"))
@@ -21,7 +21,7 @@ every_machine = pytest.mark.parametrize("name", machine.runnable())
 @pytest.fixture(autouse=True)
 def everything_is_native(monkeypatch, threads):
     monkeypatch.setattr(pools, "TINY", 1)
-    monkeypatch.setattr(launch, "SMALL", 0)
+    monkeypatch.setattr("autograd_cnn.kernels.native.threads.SMALL", 0)
     threads(2)
 
 

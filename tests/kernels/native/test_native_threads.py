@@ -11,7 +11,6 @@ pytest.importorskip("llvmlite", reason='needs llvmlite: pip install "autograd-cn
 
 import autograd_cnn as ag
 from autograd_cnn.kernels import provider
-from autograd_cnn.kernels.native import launch
 from autograd_cnn.kernels.native import threads as pools
 from autograd_cnn.kernels.specs import conv_spec
 
@@ -24,7 +23,7 @@ SPEC = conv_spec("conv2d", (8, 4, 13, 13), W.shape)
 def everything_is_large(monkeypatch):
     from autograd_cnn.kernels.native import conv
 
-    monkeypatch.setattr(launch, "SMALL", 0)
+    monkeypatch.setattr("autograd_cnn.kernels.native.threads.SMALL", 0)
     conv._prepare.cache_clear()
     yield
     conv._prepare.cache_clear()

@@ -14,7 +14,7 @@ pytest.importorskip("llvmlite", reason='needs llvmlite: pip install "autograd-cn
 
 import autograd_cnn as ag
 from autograd_cnn.kernels import native, provider, set_num_threads
-from autograd_cnn.kernels.native import conv, launch, machine, winograd
+from autograd_cnn.kernels.native import conv, machine, winograd
 from autograd_cnn.kernels.precision import float32_matmul_precision
 from autograd_cnn.kernels.specs import conv_spec
 
@@ -27,7 +27,7 @@ def conditions(name, workers=2, unit_tiles=0):
     """Winograd wherever it is possible, on one width, in so many threads, in small units."""
     with pytest.MonkeyPatch.context() as patch, machine.force(name):
         patch.setattr(native, "TINY", 1)
-        patch.setattr(launch, "SMALL", 0)
+        patch.setattr("autograd_cnn.kernels.native.threads.SMALL", 0)
         patch.setattr(winograd, "PATCH_COST", 0)
         patch.setattr(winograd, "FILTER_COST", -(10**9))
         if unit_tiles:
