@@ -34,10 +34,9 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from .attack_cases import BATCH, NETWORKS, Contest, Network, contests
 
-from .cnn import REST, machine
+from .cnn import interleaved_medians, machine
 
 Clock = Callable[[], float]
-SECONDS = 60.0  # for one contest
 CHECKED = 16  # images compared in float64
 
 
@@ -76,7 +75,8 @@ def measure(contest: Contest, network: Network, rounds: int, clock: Clock) -> di
     checked = check(contest, network)
     their_run = contest.their_run(network)
     runs = {"ours": lambda: contest.run_ours(network), "Foolbox": their_run}
-    milliseconds = interleaved_medians(runs, rounds, clock)
+    seconds = interleaved_medians(runs, rounds, clock)
+    milliseconds = {label: 1e3 * value for label, value in seconds.items()}
     return {"task": f"{contest.title}, {network.title}", "ms": milliseconds, "checked": checked}
 
 
@@ -102,25 +102,6 @@ def check(contest: Contest, network: Network) -> str:
 def distances(images: np.ndarray, x: np.ndarray) -> np.ndarray:
     """The L2 norm of each change (N)."""
     return np.linalg.norm((images - x).reshape(len(x), -1), axis=1)
-
-
-def interleaved_medians(
-    runs: dict[str, Callable[[], Any]], rounds: int, clock: Clock
-) -> dict[str, float]:
-    """The median milliseconds of each, in turns, after one run that warms up."""
-    for run in runs.values():
-        run()
-    times: dict[str, list[float]] = {label: [] for label in runs}
-    started = time.perf_counter()
-    while len(times["ours"]) < 3 or (
-        len(times["ours"]) < rounds and time.perf_counter() - started < SECONDS
-    ):
-        for label, run in runs.items():
-            time.sleep(REST)  # the other library's threads fall asleep
-            before = clock()
-            run()
-            times[label].append(1e3 * (clock() - before))
-    return {label: median(values) for label, values in times.items()}
 
 
 def profile(contest: Contest, network: Network) -> None:

@@ -21,7 +21,6 @@ import warnings
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -31,9 +30,8 @@ from captum import attr
 import autograd_cnn as ag
 from autograd_cnn import explain
 
-from .cnn import REST, machine
+from .cnn import interleaved_medians, machine
 
-SECONDS = 20.0  # for one task
 CHECKED = 3  # images compared in float64
 
 
@@ -114,7 +112,7 @@ def measure(task: Task, network: Network, rounds: int) -> dict[str, Any]:
     return {
         "task": f"{task.title}, {network.title}, batch {len(network.x)}",
         "limit": task.limit,
-        "ms": interleaved_medians(runs, rounds),
+        "ms": {k: 1e3 * v for k, v in interleaved_medians(runs, rounds, time.perf_counter).items()},
         "checked": checked,
     }
 
@@ -129,23 +127,6 @@ def check(task: Task, network: Network) -> str:
         furthest = max(furthest, float(np.abs(ours.numpy() - expected).max() / scale))
     assert furthest <= task.within, f"{task.title}: the maps differ by {furthest}"
     return f"the maps differ by {furthest:.0e} of the largest value in float64"
-
-
-def interleaved_medians(runs: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    """The median milliseconds of each, in turns, after one run that warms up."""
-    for run in runs.values():
-        run()
-    times: dict[str, list[float]] = {label: [] for label in runs}
-    started = time.perf_counter()
-    while len(times["ours"]) < 3 or (
-        len(times["ours"]) < rounds and time.perf_counter() - started < SECONDS
-    ):
-        for label, run in runs.items():
-            time.sleep(REST)  # the other library's threads fall asleep
-            before = time.perf_counter()
-            run()
-            times[label].append(1e3 * (time.perf_counter() - before))
-    return {label: median(values) for label, values in times.items()}
 
 
 def profile(task: Task, network: Network) -> None:
