@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import numpy as np
 
 _LINE = 16  # floats of a cache line
-SMALL = 4 << 20
+SMALL = 16 << 20
 """Multiplications below which waking a second thread costs more than it saves."""
 
 
