@@ -57,7 +57,8 @@ class Table:
         made, skipped = (sum(law.comparisons for law in laws),
                          sum(sum(law.skipped.values()) for law in laws))  # fmt: skip
         open_ones = sum(law.open for law in laws)
-        verdict = f"{len(self.errors)} broken" + (f", {open_ones} open" if open_ones else "")
+        broken = sum(law.broken for law in laws)
+        verdict = f"{broken} broken" + (f", {open_ones} open" if open_ones else "")
         lines += [
             f"laws: {names}",
             "worst relative error (7 and 12: share of the bound allowed); 0 is exact, – does not "

@@ -55,6 +55,7 @@ def test_the_report_is_a_table_of_every_check(tmp_path, workers):
     lines = {line.split()[0]: line for line in text.splitlines() if line.strip()}
     assert "✗" in lines["my_cube"]
     assert "✗" not in lines["sin"] and "test_drawn" in lines and "Linear" in lines
+    assert ", 1 broken" in text
     assert "1 failed, 3 passed" in text
 
 
