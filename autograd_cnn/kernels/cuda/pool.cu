@@ -24,6 +24,25 @@ __device__ inline int seen_from(int place, int tap, int stride, int dilation, in
   int d_##name = int(i / WIDTH / HEIGHT % DEPTH);       \
   Index plane = i / WIDTH / HEIGHT / DEPTH;
 
+#define EACH_TAP                      \
+  for (int kd = 0; kd < KD; ++kd)     \
+    for (int kh = 0; kh < KH; ++kh)   \
+      for (int kw = 0; kw < KW; ++kw)
+
+// Of a tap of the output here: the input place that it sees; the next tap if that is padding.
+#define SEES(d, h, w)                                                       \
+  int d = d_out * SD - PD + kd * DD, h = h_out * SH - PH + kh * DH,         \
+      w = w_out * SW - PW + kw * DW;                                        \
+  if (d < 0 || d >= depth || h < 0 || h >= height || w < 0 || w >= width) continue;
+
+// Of a tap and the input here: the output whose tap sees it, and where that lies; the next tap if none.
+#define COVERED_BY(at, d, h, w)                              \
+  int d = seen_from(d_in, kd, SD, DD, PD, out_depth);        \
+  int h = seen_from(h_in, kh, SH, DH, PH, out_height);       \
+  int w = seen_from(w_in, kw, SW, DW, PW, out_width);        \
+  if (d < 0 || h < 0 || w < 0) continue;                     \
+  Index at = start + ((Index)d * out_height + h) * out_width + w;
+
 // The largest entry of each window, and the number of the first tap that holds it. NaN wins over
 // everything, padding over nothing.
 extern "C" __global__ void max_pool(const T* x, T* y, SWITCH* switches, int depth, int height,
@@ -34,18 +53,14 @@ extern "C" __global__ void max_pool(const T* x, T* y, SWITCH* switches, int dept
     const T* image = x + plane * depth * height * width;
     A best = 0;
     int number = -1;
-    for (int kd = 0; kd < KD; ++kd)
-      for (int kh = 0; kh < KH; ++kh)
-        for (int kw = 0; kw < KW; ++kw) {
-          int d = d_out * SD - PD + kd * DD, h = h_out * SH - PH + kh * DH,
-              w = w_out * SW - PW + kw * DW;
-          if (d < 0 || d >= depth || h < 0 || h >= height || w < 0 || w >= width) continue;
-          A value = A(image[((Index)d * height + h) * width + w]);
-          if (number < 0 || value > best || (value != value && best == best)) {
-            best = value;
-            number = tap_number(kd, kh, kw);
-          }
-        }
+    EACH_TAP {
+      SEES(d, h, w)
+      A value = A(image[((Index)d * height + h) * width + w]);
+      if (number < 0 || value > best || (value != value && best == best)) {
+        best = value;
+        number = tap_number(kd, kh, kw);
+      }
+    }
     y[i] = T(best);
     switches[i] = (SWITCH)(number < 0 ? 0 : number);
   }
@@ -58,16 +73,10 @@ extern "C" __global__ void max_pool_gradient(const T* g, const SWITCH* switches,
     PLACES(in, depth, height, width)
     Index start = plane * out_depth * out_height * out_width;
     A total = 0;
-    for (int kd = 0; kd < KD; ++kd)
-      for (int kh = 0; kh < KH; ++kh)
-        for (int kw = 0; kw < KW; ++kw) {
-          int d = seen_from(d_in, kd, SD, DD, PD, out_depth);
-          int h = seen_from(h_in, kh, SH, DH, PH, out_height);
-          int w = seen_from(w_in, kw, SW, DW, PW, out_width);
-          if (d < 0 || h < 0 || w < 0) continue;
-          Index at = start + ((Index)d * out_height + h) * out_width + w;
-          if (int(switches[at]) == tap_number(kd, kh, kw)) total += A(g[at]);
-        }
+    EACH_TAP {
+      COVERED_BY(at, d, h, w)
+      if (int(switches[at]) == tap_number(kd, kh, kw)) total += A(g[at]);
+    }
     result[i] = T(total);
   }
 }
@@ -95,14 +104,10 @@ extern "C" __global__ void average_pool(const T* x, T* y, int depth, int height,
     PLACES(out, out_depth, out_height, out_width)
     const T* image = x + plane * depth * height * width;
     A total = 0;
-    for (int kd = 0; kd < KD; ++kd)
-      for (int kh = 0; kh < KH; ++kh)
-        for (int kw = 0; kw < KW; ++kw) {
-          int d = d_out * SD - PD + kd * DD, h = h_out * SH - PH + kh * DH,
-              w = w_out * SW - PW + kw * DW;
-          if (d < 0 || d >= depth || h < 0 || h >= height || w < 0 || w >= width) continue;
-          total += A(image[((Index)d * height + h) * width + w]);
-        }
+    EACH_TAP {
+      SEES(d, h, w)
+      total += A(image[((Index)d * height + h) * width + w]);
+    }
     y[i] = T(total / window_divisor(d_out, h_out, w_out, depth, height, width));
   }
 }
@@ -114,16 +119,10 @@ extern "C" __global__ void average_pool_gradient(const T* g, T* result, int dept
     PLACES(in, depth, height, width)
     Index start = plane * out_depth * out_height * out_width;
     A total = 0;
-    for (int kd = 0; kd < KD; ++kd)
-      for (int kh = 0; kh < KH; ++kh)
-        for (int kw = 0; kw < KW; ++kw) {
-          int d = seen_from(d_in, kd, SD, DD, PD, out_depth);
-          int h = seen_from(h_in, kh, SH, DH, PH, out_height);
-          int w = seen_from(w_in, kw, SW, DW, PW, out_width);
-          if (d < 0 || h < 0 || w < 0) continue;
-          Index at = start + ((Index)d * out_height + h) * out_width + w;
-          total += A(g[at]) / window_divisor(d, h, w, depth, height, width);
-        }
+    EACH_TAP {
+      COVERED_BY(at, d, h, w)
+      total += A(g[at]) / window_divisor(d, h, w, depth, height, width);
+    }
     result[i] = T(total);
   }
 }

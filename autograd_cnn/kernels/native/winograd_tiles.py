@@ -98,29 +98,25 @@ def accumulate(machine: Machine, name: str, rows: int, columns: int) -> Function
 
 def to_points(machine: Machine, name: str) -> Function:
     """v = Bᵀ x B of one patch, for all channels."""
-    f = Function(name, TO_POINTS, machine.lanes)
-    x, v, row, pixel, channels, v_stride = f.arguments
-    with overlapping(f, channels) as channel:
-        patch = [
-            [f.load(x + (row * i + pixel * j + channel), f.vector) for j in range(6)]
-            for i in range(6)
-        ]
-        for number, value in enumerate(on_both_axes(f, see, patch)):
-            f.store(value, v + (v_stride * number + channel))
-    return f
+    return _transform(machine, name, 6, see)
 
 
 def gradient_to_points(machine: Machine, name: str) -> Function:
     """z = A y Aᵀ of one tile, for all filters."""
+    return _transform(machine, name, 4, answer_transposed)
+
+
+def _transform(machine: Machine, name: str, size: int, along: Callable) -> Function:
+    """A transform on both axes of size×size pixels, for all channels."""
     f = Function(name, TO_POINTS, machine.lanes)
-    y, z, row, pixel, filters, z_stride = f.arguments
-    with overlapping(f, filters) as filter_:
-        tile = [
-            [f.load(y + (row * i + pixel * j + filter_), f.vector) for j in range(4)]
-            for i in range(4)
+    x, v, row, pixel, channels, v_stride = f.arguments
+    with overlapping(f, channels) as channel:
+        patch = [
+            [f.load(x + (row * i + pixel * j + channel), f.vector) for j in range(size)]
+            for i in range(size)
         ]
-        for number, value in enumerate(on_both_axes(f, answer_transposed, tile)):
-            f.store(value, z + (z_stride * number + filter_))
+        for number, value in enumerate(on_both_axes(f, along, patch)):
+            f.store(value, v + (v_stride * number + channel))
     return f
 
 
